@@ -1,0 +1,59 @@
+"""`/health`, `/readyz`, `/metrics` and a front page that says what there is."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, exposition
+from prometheus_client.openmetrics import exposition as openmetrics
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from llmlab import __version__
+from llmlab_exporter.api.exact_json import ExactJSON
+
+_FRONT_PAGE = f"""LLMLab exporter {__version__}
+
+POST /v1/traces           OTLP over HTTP, protobuf or JSON (OTLP over gRPC has its own port)
+GET  /api/costs/summary   what was spent: ?days=30&tz=UTC
+GET  /metrics             for Prometheus
+GET  /health              200 while the process lives
+GET  /readyz              200 while it accepts spans, with details
+"""
+
+NotReady = Callable[[], str]
+"""Says why no spans are accepted, "" when they are."""
+
+Details = Callable[[], dict[str, object]]
+
+
+def routes(registry: CollectorRegistry, not_ready: NotReady, details: Details) -> list[Route]:
+    """Return the routes that operators and Prometheus use."""
+
+    async def front_page(_: Request) -> Response:
+        return PlainTextResponse(_FRONT_PAGE)
+
+    async def health(_: Request) -> Response:
+        return ExactJSON({"status": "ok", "version": __version__})
+
+    async def readyz(_: Request) -> Response:
+        reason = not_ready()
+        state = {"status": "not ready", "reason": reason} if reason else {"status": "ready"}
+        return ExactJSON(state | details(), status_code=503 if reason else 200)
+
+    async def metrics(request: Request) -> Response:
+        modern = "application/openmetrics-text" in request.headers.get("accept", "")
+        body = await run_in_threadpool(_expose, registry, modern)
+        kind = openmetrics.CONTENT_TYPE_LATEST if modern else exposition.CONTENT_TYPE_PLAIN_0_0_4
+        return Response(body, headers={"content-type": kind})
+
+    return [
+        Route("/", front_page),
+        Route("/health", health),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+    ]
+
+
+def _expose(registry: CollectorRegistry, modern: bool) -> bytes:
+    return openmetrics.generate_latest(registry) if modern else exposition.generate_latest(registry)

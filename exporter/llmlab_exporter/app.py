@@ -1,0 +1,186 @@
+"""Puts the exporter together, runs it, and takes it down in order. The only module that knows all others."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc.aio
+import uvicorn
+from llmlab.pricing.pricer import Pricer
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+
+from llmlab_exporter import metrics
+from llmlab_exporter.api import costs, health
+from llmlab_exporter.config import Config, StartupError
+from llmlab_exporter.datadir import DataDir
+from llmlab_exporter.ledger.book import Book
+from llmlab_exporter.ledger.summary import Summary
+from llmlab_exporter.ledger.writer import Writer
+from llmlab_exporter.pipeline import Pipeline
+from llmlab_exporter.receive import grpc as otlp_grpc
+from llmlab_exporter.receive import http as otlp_http
+from llmlab_exporter.receive.admission import Admission
+from llmlab_exporter.receive.door import Door
+from llmlab_exporter.store.flusher import Flusher
+from llmlab_exporter.store.store import Store, open_embedded, open_server
+from llmlab_exporter.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where a running exporter listens."""
+
+    grpc: int
+    http: int
+
+
+class Exporter:
+    """An exporter on an open data directory."""
+
+    def __init__(self, config: Config, data: DataDir) -> None:
+        self._config = config
+        self._book = Book(data.ledger)
+        self._writer = Writer(self._book)
+        self._flusher = Flusher(self._writer, self._connect(data))
+        self._registry = CollectorRegistry()
+        self._telemetry = Telemetry(self._registry)
+        self._pipeline = Pipeline(Pricer(), self._writer, self._telemetry)
+        self._admission = Admission(has_room=self._backlog)
+        self._summary = Summary(data.ledger)
+        metrics.register(self._registry, self._book, self._flusher)
+
+    async def run(self, started: Callable[[Ports], None]) -> None:
+        """Serve until SIGTERM or SIGINT, then drain: what was acknowledged is stored or stays in the ledger.
+
+        Raises `StartupError` when a port is taken.
+        """
+        stop = _stop_signal()
+        grpc_server, grpc_port = self._grpc_server()
+        http_socket = _bind(self._config.host, self._config.http_port)
+        http_server = _QuietServer(uvicorn.Config(self._web_app(), log_config=None, access_log=False, lifespan="off"))
+        self._writer.start()
+        self._flusher.start()
+        await grpc_server.start()
+        serving = asyncio.create_task(http_server.serve(sockets=[http_socket]))
+        started(Ports(grpc_port, http_socket.getsockname()[1]))
+        await stop.wait()
+        self._admission.draining = True
+        await grpc_server.stop(grace=5)
+        http_server.should_exit = True
+        await serving
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._pipeline.close()
+        self._flusher.stop(self._config.drain_s)
+        self._writer.stop()
+
+    def _connect(self, data: DataDir) -> Callable[[], Store]:
+        """Open the embedded engine now, since that fails for good, and a server when it is there."""
+        url = self._config.clickhouse_url
+        if url:
+            return lambda: open_server(url)
+        store = open_embedded(data.engine)
+        return lambda: store
+
+    def _grpc_server(self) -> tuple[grpc.aio.Server, int]:
+        config = self._config
+        door = Door("grpc", self._pipeline, self._admission, self._telemetry)
+        address = f"{config.host}:{config.grpc_port}"
+        try:
+            return otlp_grpc.server(door, self._telemetry, address, config.max_body_bytes)
+        except otlp_grpc.PortUnavailable as error:
+            raise _port_taken(config.host, config.grpc_port, "--grpc-port") from error
+
+    def _web_app(self) -> Starlette:
+        door = Door("http", self._pipeline, self._admission, self._telemetry)
+        return Starlette(
+            routes=[
+                *otlp_http.routes(door, self._telemetry, self._config.max_body_bytes),
+                *costs.routes(self._summary, self._pipeline_state),
+                *health.routes(self._registry, self._not_ready, self._details),
+            ]
+        )
+
+    def _backlog(self) -> str:
+        pending = self._book.outbox.rows
+        if pending < self._config.max_pending_rows:
+            return ""
+        return f"{pending} calls wait for the store ({self._flusher.error or 'it is behind'}); try again in a second"
+
+    def _not_ready(self) -> str:
+        return "shutting down" if self._admission.draining else self._backlog()
+
+    def _details(self) -> dict[str, object]:
+        store = "embedded" if not self._config.clickhouse_url else "server"
+        return {"store": {"kind": store, "pending_rows": self._book.outbox.rows, "error": self._flusher.error or None}}
+
+    def _pipeline_state(self) -> dict[str, object]:
+        return {
+            "pending_rows": self._book.outbox.rows,
+            "duplicates": {"redelivered": self._book.redelivered},
+            "rejected": self._telemetry.rejected_by_reason(),
+            "store_error": self._flusher.error or None,
+        }
+
+
+def serve(config: Config, started: Callable[[Ports], None]) -> None:
+    """Run an exporter until it is told to stop. `started` learns the ports once spans are accepted.
+
+    Raises `StartupError`.
+    """
+
+    def ready(ports: Ports) -> None:
+        if config.ready_file is not None:
+            _write_ports(config.ready_file, ports)
+        started(ports)
+
+    with DataDir(config.data) as data:
+        asyncio.run(Exporter(config, data).run(ready))
+
+
+class _QuietServer(uvicorn.Server):
+    """Uvicorn without signal handlers of its own: the exporter drains in its own order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise _port_taken(host, port, "--http-port") from error
+    return bound
+
+
+def _port_taken(host: str, port: int, option: str) -> StartupError:
+    return StartupError(
+        f"port {port} on {host} cannot be used: something else listens there",
+        f"stop it, or choose another port with {option} ({option} 0 picks a free one)",
+    )
+
+
+def _write_ports(path: Path, ports: Ports) -> None:
+    """Write the ports in one step, so that whoever waits for the file never reads half of it."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(json.dumps({"grpc_port": ports.grpc, "http_port": ports.http}))
+    partial.replace(path)

@@ -1,0 +1,90 @@
+"""`llmlab up`: run the exporter."""
+
+import ipaddress
+import logging
+import sys
+from pathlib import Path
+
+import click
+from platformdirs import user_data_path
+
+from llmlab import __version__
+from llmlab_exporter.app import Ports, serve
+from llmlab_exporter.config import Config, StartupError
+
+_PORT = click.IntRange(0, 65535)
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), envvar="LLMLAB_DATA", help="Directory for the data.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
+@click.option("--grpc-port", type=_PORT, default=4317, show_default=True, help="OTLP/gRPC; 0 picks a free port.")
+@click.option("--http-port", type=_PORT, default=4318, show_default=True, help="OTLP/HTTP, API and metrics; 0: free.")
+@click.option(
+    "--clickhouse-url", default="", envvar="LLMLAB_CLICKHOUSE_URL", help="Server instead of the embedded one."
+)
+@click.option("--max-body-mib", type=click.IntRange(1, 256), default=16, show_default=True, help="Largest request.")
+@click.option(
+    "--ready-file", type=click.Path(path_type=Path), help="Write the ports to this file, as JSON, when ready."
+)
+def up(
+    data: Path | None,
+    host: str,
+    grpc_port: int,
+    http_port: int,
+    clickhouse_url: str,
+    max_body_mib: int,
+    ready_file: Path | None,
+) -> None:
+    """Receive spans, price them and store them, until Ctrl-C."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    config = Config(
+        data=data or user_data_path("llmlab"),
+        host=host,
+        grpc_port=grpc_port,
+        http_port=http_port,
+        clickhouse_url=clickhouse_url,
+        max_body_bytes=max_body_mib * 1024 * 1024,
+        ready_file=ready_file,
+    )
+    try:
+        _check_loopback(host)
+        serve(config, lambda ports: click.echo(_welcome(config, ports)))
+    except StartupError as error:
+        click.echo(f"error: {error}\nhint: {error.hint}", err=True)
+        sys.exit(1)
+
+
+def _check_loopback(host: str) -> None:
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise StartupError(
+            f"{host} is not a loopback address, and the exporter has no access control yet",
+            "listen on 127.0.0.1 and put a collector or a proxy with authentication in front",
+        )
+
+
+def _welcome(config: Config, ports: Ports) -> str:
+    url = f"http://{config.host}:{ports.http}"
+    return f"""LLMLab exporter {__version__}
+
+  OTLP/HTTP   {url}
+  OTLP/gRPC   {config.host}:{ports.grpc}
+  metrics     {url}/metrics
+  data        {config.data}
+
+Run an application against it:
+
+  export OTEL_SERVICE_NAME=my-app
+  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+  export OTEL_EXPORTER_OTLP_ENDPOINT={url}
+  export OTEL_METRICS_EXPORTER=none OTEL_LOGS_EXPORTER=none
+  opentelemetry-instrument python app.py
+
+See what it spends:
+
+  llmlab status{"" if ports.http == 4318 else f" --url {url}"}
+"""

@@ -1,0 +1,35 @@
+"""How an exporter is set up."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmlab_exporter.receive.body import MAX_BODY_BYTES
+
+MAX_PENDING_ROWS = 20_000_000
+"""Rows that wait for the store, about 3 GB of ledger, before new spans are refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Settings of one exporter. Port 0 picks a free port."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    grpc_port: int = 4317
+    http_port: int = 4318
+    clickhouse_url: str = ""
+    """A ClickHouse server; "" for the embedded engine in `data`."""
+    ready_file: Path | None = None
+    """Where to write the ports, as JSON, once spans are accepted."""
+    max_body_bytes: int = MAX_BODY_BYTES
+    max_pending_rows: int = MAX_PENDING_ROWS
+    drain_s: float = 20.0
+    """How long a shutdown may take to store what is pending. The rest stays in the ledger."""
+
+
+class StartupError(Exception):
+    """The exporter cannot start: what is wrong, and what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint

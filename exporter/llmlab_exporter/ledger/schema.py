@@ -1,0 +1,63 @@
+"""Tables of the ledger. Migrations are numbered, run once each, and never edited after a release."""
+
+import sqlite3
+
+from llmlab_exporter.tally import Tally
+
+SUMS = tuple(name for name in Tally.__dataclass_fields__ if name not in {"cost_yocto", "latency"})
+"""The integer columns of a tally. Cost is text, since SQLite's integers end at 64 bits, and sums must be exact."""
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+    -- 0 .. 65535: lets one statement take a whole batch of keys apart (seen.py).
+    CREATE TABLE numbers (n INTEGER PRIMARY KEY);
+    INSERT INTO numbers WITH RECURSIVE count(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM count WHERE n < 65535)
+        SELECT n FROM count;
+
+    CREATE TABLE series (
+        id INTEGER PRIMARY KEY,
+        org TEXT NOT NULL, project TEXT NOT NULL, service_name TEXT NOT NULL, environment TEXT NOT NULL,
+        provider TEXT NOT NULL, model TEXT NOT NULL, operation TEXT NOT NULL, outcome TEXT NOT NULL,
+        requests INTEGER NOT NULL, priced INTEGER NOT NULL, unpriced INTEGER NOT NULL,
+        input INTEGER NOT NULL, output INTEGER NOT NULL,
+        cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL, reasoning INTEGER NOT NULL,
+        duration_ns INTEGER NOT NULL, cost_yocto TEXT NOT NULL, latency TEXT NOT NULL,
+        UNIQUE (org, project, service_name, environment, provider, model, operation, outcome)
+    );
+
+    CREATE TABLE spend (
+        bucket INTEGER NOT NULL, series INTEGER NOT NULL REFERENCES series (id),
+        requests INTEGER NOT NULL, priced INTEGER NOT NULL, unpriced INTEGER NOT NULL,
+        input INTEGER NOT NULL, output INTEGER NOT NULL,
+        cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL, reasoning INTEGER NOT NULL,
+        duration_ns INTEGER NOT NULL, cost_yocto TEXT NOT NULL,
+        PRIMARY KEY (bucket, series)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO counters VALUES ('redelivered', 0);
+
+    CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, batch_id TEXT, rows INTEGER NOT NULL, payload BLOB NOT NULL
+    );
+    CREATE INDEX outbox_batch ON outbox (batch_id) WHERE batch_id IS NOT NULL;
+    """,
+)
+
+
+class LedgerTooNew(RuntimeError):
+    """The file was written by a later version of LLMLab than this one."""
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the ledger to this version's tables; a no-op when it is there already.
+
+    Raises `LedgerTooNew` when the file comes from a later version.
+    """
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise LedgerTooNew(f"the ledger has tables of version {version}, this LLMLab knows {len(MIGRATIONS)}")
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")

@@ -1,0 +1,68 @@
+"""What happens to an export request, from its bytes to the acknowledgement.
+
+    receive -> decode -> normalise -> price -> commit -> acknowledge
+                                                  |
+                                     ledger: seen? sums, metrics, rows for the store
+
+Everything up to the price is a pure function of the bytes and runs on worker threads. The commit is one transaction
+(`ledger/`), and only after it is on disk does the sender get its answer.
+"""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from llmlab.pricing.pricer import Pricer
+
+from llmlab_exporter.batch import Batch, batch
+from llmlab_exporter.call import Intake
+from llmlab_exporter.decode import decode
+from llmlab_exporter.ledger.writer import Writer
+from llmlab_exporter.normalise import normalise
+from llmlab_exporter.pricing import price
+from llmlab_exporter.telemetry import Telemetry
+
+WORKERS = 2
+"""Threads that decode and price. More of them only quarrel over the interpreter lock."""
+
+
+class Receipt(NamedTuple):
+    """What the sender is told."""
+
+    rejected: int
+    """Spans that can never be accepted, so that sending them again is useless."""
+    message: str
+    """Which ones and why, "" when none was rejected."""
+
+
+class Pipeline:
+    """Takes export requests. `take` may be called any number of times at once."""
+
+    def __init__(self, pricer: Pricer, writer: Writer, telemetry: Telemetry) -> None:
+        self._pricer = pricer
+        self._writer = writer
+        self._telemetry = telemetry
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="llmlab-worker")
+
+    async def take(self, body: bytes, content_type: str) -> Receipt:
+        """Process one request; it is durable when this returns.
+
+        Raises `MalformedRequest` or `UnsupportedContentType` when the request cannot be read (sending it again is
+        useless), `sqlite3.Error` when the ledger cannot take it now (sending it again is right).
+        """
+        loop = asyncio.get_running_loop()
+        intake, prepared = await loop.run_in_executor(self._workers, self._prepare, body, content_type)
+        redelivered = 0
+        if prepared.lines:
+            committed = await asyncio.wrap_future(self._writer.commit(prepared))
+            redelivered = committed.redelivered
+        self._telemetry.count_intake(intake, redelivered)
+        return Receipt(sum(intake.rejected.values()), intake.rejection)
+
+    def close(self) -> None:
+        """End the worker threads."""
+        self._workers.shutdown()
+
+    def _prepare(self, body: bytes, content_type: str) -> tuple[Intake, Batch]:
+        intake = normalise(decode(body, content_type))
+        return intake, batch([(call, price(call, self._pricer)) for call in intake.calls])

@@ -1,0 +1,113 @@
+"""What calls add up to: the counters behind the metrics and the summaries, per series and quarter of an hour."""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from llmlab.pricing import Priced
+from llmlab_exporter.call import Call
+
+BUCKET_S = 900
+"""Spend is kept per quarter of an hour: every time zone in use is a multiple of it away from UTC, so that a day
+anywhere is a whole number of buckets."""
+
+LATENCY_BOUNDS_S = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
+"""Upper bounds of `llm_request_duration_seconds`, between an embedding and a long reasoning call."""
+
+
+class Series(NamedTuple):
+    """The labels that spend is told apart by; no more, so that their number stays bounded."""
+
+    org: str
+    project: str
+    service_name: str
+    environment: str
+    provider: str
+    model: str
+    operation: str
+    outcome: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums over the calls of one series. Token sums count only what was reported."""
+
+    requests: int = 0
+    priced: int = 0
+    """Calls whose cost is known; failed calls that cost nothing are neither priced nor unpriced."""
+    unpriced: int = 0
+    """Billable calls whose cost nobody knows. They are not part of `cost_yocto`."""
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+    cost_yocto: int = 0
+    duration_ns: int = 0
+    latency: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS_S) + 1))
+    """Calls per latency bucket, not cumulated; the last one is above every bound."""
+
+    def count(self, call: Call, priced: Priced) -> None:
+        """Add one call."""
+        self.requests += 1
+        if priced.cost_yocto is not None:
+            self.priced += 1
+            self.cost_yocto += priced.cost_yocto
+        elif call.reading.billable:
+            self.unpriced += 1
+        usage = call.reading.usage
+        self.input += usage.input or 0
+        self.output += usage.output or 0
+        self.cache_read += usage.cache_read or 0
+        self.cache_write += usage.cache_write or 0
+        self.reasoning += usage.reasoning or 0
+        duration_ns = call.end_ns - call.start_ns
+        self.duration_ns += duration_ns
+        self.latency[bisect_left(LATENCY_BOUNDS_S, duration_ns / 1e9)] += 1
+
+    def add(self, other: "Tally") -> None:
+        """Add the calls of another tally."""
+        self.requests += other.requests
+        self.priced += other.priced
+        self.unpriced += other.unpriced
+        self.input += other.input
+        self.output += other.output
+        self.cache_read += other.cache_read
+        self.cache_write += other.cache_write
+        self.reasoning += other.reasoning
+        self.cost_yocto += other.cost_yocto
+        self.duration_ns += other.duration_ns
+        self.latency = [mine + theirs for mine, theirs in zip(self.latency, other.latency, strict=True)]
+
+
+Tallies = dict[tuple[int, Series], Tally]
+"""By the bucket's start (Unix seconds) and the series."""
+
+
+def tally(lines: Iterable[tuple[Call, Priced]]) -> Tallies:
+    """Sum up calls by series and by the quarter of an hour in which they ended.
+
+    Spans that repeat or surround a billed call are stored but not counted: they were no requests.
+    """
+    tallies: Tallies = {}
+    for call, priced in lines:
+        reading = call.reading
+        if not (reading.billable or reading.error):
+            continue
+        series = Series(
+            call.org,
+            call.project,
+            call.service,
+            call.environment,
+            call.provider,
+            call.model,
+            reading.operation,
+            call.outcome,
+        )
+        bucket = call.end_ns // (BUCKET_S * 1_000_000_000) * BUCKET_S
+        found = tallies.get((bucket, series))
+        if found is None:
+            found = tallies[bucket, series] = Tally()
+        found.count(call, priced)
+    return tallies

@@ -1,0 +1,73 @@
+"""What the exporter counts about itself: every span has one fate, and every refusal a reason."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from llmlab_exporter.call import Intake
+
+
+class Telemetry:
+    """Counters of this process, under `llmlab_exporter_*`. Thread-safe."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._spans = Counter(
+            "llmlab_exporter_spans",
+            "Spans received, by what became of them: accepted, redelivered, ignored (no LLM call), rejected.",
+            ["result"],
+            registry=registry,
+        )
+        for result in ("accepted", "redelivered", "ignored", "rejected"):
+            self._spans.labels(result)
+        self._rejected = Counter(
+            "llmlab_exporter_rejected_spans",
+            "Spans that can never be accepted, by reason. Their senders were told.",
+            ["reason"],
+            registry=registry,
+        )
+        self._refused = Counter(
+            "llmlab_exporter_refused_requests",
+            "Whole requests that were not accepted, by reason. `busy` and `ledger` are retried by the sender.",
+            ["transport", "reason"],
+            registry=registry,
+        )
+        self._other_signals = Counter(
+            "llmlab_exporter_other_signal_requests",
+            "Requests with metrics or logs: acknowledged and dropped, since only spans carry calls.",
+            ["signal"],
+            registry=registry,
+        )
+        self.acknowledged = Histogram(
+            "llmlab_exporter_ack_seconds",
+            "From the arrival of a request to its durable acknowledgement.",
+            ["transport"],
+            buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+            registry=registry,
+        )
+        self.held_bytes = Gauge(
+            "llmlab_exporter_held_bytes", "Bytes of requests that are being processed now.", registry=registry
+        )
+
+    def count_intake(self, intake: Intake, redelivered: int) -> None:
+        """Count the spans of one request that was answered."""
+        self._spans.labels("accepted").inc(len(intake.calls) - redelivered)
+        self._spans.labels("redelivered").inc(redelivered)
+        self._spans.labels("ignored").inc(intake.ignored)
+        for reason, spans in intake.rejected.items():
+            self._spans.labels("rejected").inc(spans)
+            self._rejected.labels(reason).inc(spans)
+
+    def count_refusal(self, transport: str, reason: str) -> None:
+        """Count a request that was turned away."""
+        self._refused.labels(transport, reason).inc()
+
+    def count_other_signal(self, signal: str) -> None:
+        """Count a request with metrics or logs."""
+        self._other_signals.labels(signal).inc()
+
+    def rejected_by_reason(self) -> dict[str, int]:
+        """Return the rejected spans so far."""
+        return {
+            sample.labels["reason"]: int(sample.value)
+            for metric in self._rejected.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_total")
+        }
