@@ -81,7 +81,7 @@ def percentile_ms(waits: list[float], percent: int) -> float:
 
 def count_stored(data: Path) -> int:
     """Count distinct calls in the store, after the exporter has let go of it."""
-    client = clickhouse_connect.get_client(interface="chdb", path=str(data / "data" / "clickhouse"))
+    client = clickhouse_connect.get_client(interface="chdb", path=str(data / "exporter" / "clickhouse"))
     rows, distinct = client.query("SELECT count(), uniqExact(trace_id, span_id) FROM llmlab.llm_calls").result_rows[0]
     client.close()
     assert rows == distinct, f"{rows - distinct} calls are stored twice"
@@ -129,7 +129,7 @@ def main() -> None:
     spans = parser.parse_args().spans
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        with running(data) as exporter:
+        with running(data / "exporter") as exporter:
             figures = measure(exporter, spans)
         extra = 5_120 + PACED_S * PACED_SPANS_PER_S
         figures["stored"] = count_stored(data) - extra

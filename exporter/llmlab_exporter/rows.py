@@ -117,14 +117,14 @@ def record_batch(lines: Sequence[Line]) -> pa.RecordBatch:
     """Turn priced calls into one Arrow record batch with the columns of `llm_calls`."""
     calls = [line[0] for line in lines]
     prices = [line[1] for line in lines]
-    arrays: list[pa.Array[Any]] = []
+    arrays: "list[pa.Array[Any]]" = []
     for column in COLUMNS:
         values = list(map(column.read, prices if column.priced else calls))
         arrays.append(_decimals(values) if column.type is COST else pa.array(values, column.type))
     return pa.record_batch(arrays, schema=SCHEMA)
 
 
-def _decimals(values: Sequence[int | None]) -> pa.Array[Any]:
+def _decimals(values: Sequence[int | None]) -> "pa.Array[Any]":
     """Build a decimal column from unscaled integers: ten times faster than through Decimal objects."""
     data = b"".join([(value or 0).to_bytes(16, "little", signed=True) for value in values])
     known = pa.array([value is not None for value in values], pa.bool_())

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from calls import START_NS, line
 
+from calls import START_NS, line
 from llmlab_exporter.batch import batch
 from llmlab_exporter.ledger.book import Book
 from llmlab_exporter.ledger.writer import Writer
@@ -84,8 +84,16 @@ def test_an_insert_that_fails_neither_loses_nor_doubles_rows(tmp_path: Path, sto
 def test_rows_wait_in_the_ledger_while_the_store_cannot_be_opened(tmp_path: Path, store: Store) -> None:
     writer = ledger(tmp_path)
     writer.commit(batch([line(1)])).result(5)
-    answers: list[Callable[[], Store]] = [_refuse, _refuse, lambda: store]
-    flusher = Flusher(writer, lambda: answers.pop(0)(), interval_s=0.02)
+    attempts = 0
+
+    def connect() -> Store:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 3:
+            raise ConnectionError("not there yet")
+        return store
+
+    flusher = Flusher(writer, connect, interval_s=0.02)
     flusher.start()
     until(lambda: "not there" in flusher.error)
     until(lambda: writer.run(lambda book: book.outbox.rows) == 0)
@@ -120,7 +128,3 @@ def test_stopping_stores_what_is_pending(tmp_path: Path, store: Store) -> None:
     flusher.stop(20)
     assert writer.run(lambda book: book.outbox.rows) == 0
     writer.stop()
-
-
-def _refuse() -> Store:
-    raise ConnectionError("not there yet")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from calls import EVERYTHING, START_NS, line
 
+from calls import EVERYTHING, START_NS, line
 from llmlab.money import usd
 from llmlab.usage import Usage
 from llmlab_exporter.rows import COLUMNS, SCHEMA, record_batch, usage_column
@@ -49,7 +49,11 @@ def test_a_call_comes_back_with_every_digit_and_every_field(store: Store) -> Non
 
 def test_an_unknown_cost_is_null_and_never_zero(store: Store) -> None:
     store.insert(table(line(1, None), line(2, 0)), "b1")
-    assert one(store, "SELECT countIf(cost_usd IS NULL), countIf(cost_usd = 0), sum(cost_usd) FROM {calls}") == (1, 1, 0)
+    assert one(store, "SELECT countIf(cost_usd IS NULL), countIf(cost_usd = 0), sum(cost_usd) FROM {calls}") == (
+        1,
+        1,
+        0,
+    )
 
 
 def test_unreported_tokens_are_null_and_never_zero(store: Store) -> None:
