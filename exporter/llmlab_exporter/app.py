@@ -64,10 +64,12 @@ class Exporter:
         grpc_server, grpc_port = self._grpc_server()
         http_socket = _bind(self._config.host, self._config.http_port)
         http_server = _QuietServer(uvicorn.Config(self._web_app(), log_config=None, access_log=False, lifespan="off"))
+        await self._pipeline.warm_up()
         self._writer.start()
         self._flusher.start()
         await grpc_server.start()
         serving = asyncio.create_task(http_server.serve(sockets=[http_socket]))
+        await http_server.listening.wait()
         started(Ports(grpc_port, http_socket.getsockname()[1]))
         await stop.wait()
         self._admission.draining = True
@@ -147,6 +149,14 @@ def serve(config: Config, started: Callable[[Ports], None]) -> None:
 
 class _QuietServer(uvicorn.Server):
     """Uvicorn without signal handlers of its own: the exporter drains in its own order."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:

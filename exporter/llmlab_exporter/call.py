@@ -50,6 +50,8 @@ class Reading(NamedTuple):
     run: str = ""
     flaws: tuple[str, ...] = ()
     """What was wrong with the numbers, each naming the attribute and the value."""
+    usage_spoiled: bool = False
+    """Some count was refused as impossible (`flaws` says which), so what is left of `usage` must not be priced."""
 
 
 class Call(NamedTuple):

@@ -60,7 +60,8 @@ def _spend(by_series: dict[Series, Tally]) -> Iterable[Metric]:
     unpriced = CounterMetricFamily("llm_unpriced_requests", "Calls whose cost is unknown.", labels=_LABELS)
     tokens = CounterMetricFamily("llm_tokens", "Tokens as reported.", labels=(*_LABELS, "token_type"))
     for labels, tally in merged.items():
-        cost.add_metric(labels, float(usd(tally.cost_yocto)))
+        if tally.priced or not tally.unpriced:  # nobody knows what only unpriced calls cost: no series says 0
+            cost.add_metric(labels, float(usd(tally.cost_yocto)))
         unpriced.add_metric(labels, tally.unpriced)
         for kind in _TOKEN_TYPES:
             tokens.add_metric((*labels, kind), getattr(tally, kind))

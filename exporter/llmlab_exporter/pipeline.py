@@ -9,14 +9,17 @@ Everything up to the price is a pure function of the bytes and runs on worker th
 """
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from llmlab.pricing.pricer import Pricer
 
+from llmlab.usage import Usage
 from llmlab_exporter.batch import Batch, batch
 from llmlab_exporter.call import Intake
 from llmlab_exporter.decode import decode
+from llmlab_exporter.dialects import WANTED
 from llmlab_exporter.ledger.writer import Writer
 from llmlab_exporter.normalise import normalise
 from llmlab_exporter.pricing import price
@@ -59,10 +62,19 @@ class Pipeline:
         self._telemetry.count_intake(intake, redelivered)
         return Receipt(sum(intake.rejected.values()), intake.rejection)
 
+    async def warm_up(self) -> None:
+        """Load what the first request would otherwise wait for: the price list, Arrow, the workers."""
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(loop.run_in_executor(self._workers, self._rehearse) for _ in range(WORKERS)))
+
     def close(self) -> None:
         """End the worker threads."""
         self._workers.shutdown()
 
+    def _rehearse(self) -> None:
+        self._pricer.price("openai", ("gpt-4o",), Usage(1, 1), time.time_ns())
+        batch([])
+
     def _prepare(self, body: bytes, content_type: str) -> tuple[Intake, Batch]:
-        intake = normalise(decode(body, content_type))
+        intake = normalise(decode(body, content_type, WANTED))
         return intake, batch([(call, price(call, self._pricer)) for call in intake.calls])

@@ -1,8 +1,10 @@
 """What the exporter counts about itself: every span has one fate, and every refusal a reason."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from llmlab_exporter.call import Intake
+
+disable_created_metrics()  # one more series for each counter, and Prometheus knows when it first saw it
 
 
 class Telemetry:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledger.entries import BUCKET, SERIES, entry, key
 
+from ledger.entries import BUCKET, SERIES, entry, key
 from llmlab_exporter.ledger.book import Book
 from llmlab_exporter.ledger.schema import SUMS, LedgerTooNew
-from llmlab_exporter.ledger.seen import Seen
+from llmlab_exporter.ledger.seen import NUMBERS, Seen
 from llmlab_exporter.tally import Series, Tally
 
 
@@ -33,6 +33,23 @@ def test_a_repeated_key_inside_one_commit_is_noticed(tmp_path: Path) -> None:
     book = open_book(tmp_path)
     assert not book.commit([entry(key(1)), entry(key(1))])
     assert book.totals.by_series == {}
+    book.close()
+
+
+def test_more_keys_than_one_statement_takes_apart_are_all_remembered(tmp_path: Path) -> None:
+    book = open_book(tmp_path)
+    many = [key(number) for number in range(NUMBERS + 10)]
+    assert book.commit([entry(*many)])
+    assert not book.commit([entry(key(NUMBERS + 5))])
+    assert book.seen.known([key(0), key(NUMBERS + 9), key(NUMBERS + 10)]) == {key(0), key(NUMBERS + 9)}
+    book.close()
+
+
+def test_a_known_key_in_the_last_slice_leaves_nothing_behind(tmp_path: Path) -> None:
+    book = open_book(tmp_path)
+    book.commit([entry(key(NUMBERS))])
+    assert not book.commit([entry(*(key(number) for number in range(NUMBERS + 1)))])
+    assert book.seen.known([key(0)]) == set()
     book.close()
 
 
@@ -61,7 +78,9 @@ def test_sums_beyond_64_bits_stay_exact(tmp_path: Path) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 40), min_size=1, max_size=8, unique=True), max_size=12))
-def test_totals_always_equal_the_distinct_spans(tmp_path_factory: pytest.TempPathFactory, groups: list[list[int]]) -> None:
+def test_totals_always_equal_the_distinct_spans(
+    tmp_path_factory: pytest.TempPathFactory, groups: list[list[int]]
+) -> None:
     book = open_book(tmp_path_factory.mktemp("book"))
     committed: set[int] = set()
     for group in groups:

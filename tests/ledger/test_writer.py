@@ -4,8 +4,8 @@ from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
-from ledger.entries import SERIES, entry, key
 
+from ledger.entries import SERIES, entry, key
 from llmlab_exporter.ledger.book import Book, Entry
 from llmlab_exporter.ledger.writer import Committed, Writer
 

@@ -38,6 +38,7 @@ def up(
 ) -> None:
     """Receive spans, price them and store them, until Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     config = Config(
         data=data or user_data_path("llmlab"),
         host=host,

@@ -1,55 +1,32 @@
-"""From the bytes of an OTLP export request to spans whose attributes can be picked.
+"""From the bytes of an OTLP export request to spans.
 
-`slim.py` reads protobuf fast, `plain.py` reads it by the official classes and is the reference that `slim.py` is
-tested against, `json.py` reads OTLP/JSON. All three yield the same `Decoded`.
+`slim.py` reads protobuf and `json.py` reads OTLP/JSON; both yield the same `Decoded`. The tests compare `slim.py` with
+the official protobuf classes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from llmlab_exporter.decode import json, slim
+from llmlab_exporter.decode.errors import MalformedRequest, UnsupportedContentType
+from llmlab_exporter.span import EVERYTHING, Decoded, Wanted
 
-Value = str | int | float | bool | bytes | list["Value"] | dict[str, "Value"] | None
-"""An attribute value; None when the span does not carry the attribute."""
+__all__ = ["JSON", "MAX_SPANS", "PROTOBUF", "MalformedRequest", "UnsupportedContentType", "decode"]
 
+PROTOBUF = "application/x-protobuf"
+JSON = "application/json"
 
-class RawSpan(NamedTuple):
-    """The fixed fields of one span. Its attributes are picked through `SpanGroup.pick`."""
-
-    trace_id: bytes
-    span_id: bytes
-    parent_id: bytes
-    name: str
-    kind: int
-    start_ns: int
-    end_ns: int
-    failed: bool
-    """Status code ERROR."""
-    trace_state: str
-    attributes: object
-    """Opaque: only the decoder that made it can read it."""
+MAX_SPANS = 65_536
+"""Of one request. SDKs send 512; a Collector batches 8,192 and adds to them whatever one request brings."""
 
 
-Pick = Callable[[object], tuple[Value, ...]]
-"""Reads the wanted attributes of one span, in the order they were asked for."""
-
-
-class SpanGroup(NamedTuple):
-    """The spans of one instrumentation scope under one resource."""
-
-    resource: Mapping[str, Value]
-    scope_name: str
-    scope_version: str
-    spans: Sequence[RawSpan]
-    picker: Callable[[tuple[str, ...]], Pick]
-    """Makes a `Pick` for a tuple of attribute keys. Cached by the decoder, so asking again is free."""
-
-
-class Decoded(NamedTuple):
-    """One export request."""
-
-    groups: Sequence[SpanGroup]
-    broken: Sequence[str]
-    """Spans that could not be decoded, each as a sentence saying why; their neighbours are fine."""
-
-
-class MalformedRequest(ValueError):
-    """The request as a whole cannot be read; the message says where and what would be right."""
+def decode(body: bytes, content_type: str, wanted: Wanted = EVERYTHING, *, max_spans: int = MAX_SPANS) -> Decoded:
+    """Decode one export request. Raises `MalformedRequest` and `UnsupportedContentType`, nothing else."""
+    match content_type.partition(";")[0].strip().lower():
+        case "application/x-protobuf":
+            return slim.decode(body, wanted, max_spans)
+        case "application/json":
+            return json.decode(body, wanted, max_spans)
+        case other:
+            raise UnsupportedContentType(
+                f"content type {other[:80]!r} is not supported; send {PROTOBUF} or {JSON}"
+                if other
+                else f"the request has no content type; send {PROTOBUF} or {JSON}"
+            )

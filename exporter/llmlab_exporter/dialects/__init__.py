@@ -1,25 +1,26 @@
 """How each instrumentation writes an LLM call on a span. One dialect, one module.
 
-To add a dialect, write a module here that defines `DIALECT` and name it in `DIALECTS`, in the order of precedence.
+To add a dialect, write a module here that defines `DIALECT`: it is found by being here. Dialects know nothing of each
+other; what they share is in `llmlab_exporter.reading`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
 
-from llmlab_exporter.call import Reading
+from llmlab_exporter.dialect import Dialect
+from llmlab_exporter.span import Wanted
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How to recognise one instrumentation's spans and how to read them."""
+def _found() -> list[Dialect]:
+    return [import_module(f"{__name__}.{module.name}").DIALECT for module in iter_modules(__path__)]
 
-    name: str
-    """Stored with each call, and shown by `llmlab inspect`."""
-    scopes: tuple[str, ...]
-    """Prefixes of instrumentation scope names that speak this dialect. The scope decides before any attribute."""
-    markers: tuple[str, ...]
-    """Attribute keys that give the dialect away on a span of an unknown scope."""
-    attributes: tuple[str, ...]
-    """The attribute keys that `read` wants, in the order of its parameters."""
-    read: Callable[..., Reading | None]
-    """Understands one span. None when the span is no LLM call at all."""
+
+DIALECTS: tuple[Dialect, ...] = tuple(sorted(_found(), key=lambda dialect: (dialect.rank, dialect.name)))
+"""In the order in which they are tried."""
+
+WANTED = Wanted(
+    keys=frozenset(key for dialect in DIALECTS for key in (*dialect.attributes, *dialect.markers)),
+    needles=tuple(dict.fromkeys(needle.encode() for dialect in DIALECTS for needle in dialect.needles)),
+    events=any(dialect.wants_events for dialect in DIALECTS),
+)
+"""What the decoders must bring for all of them."""

@@ -11,7 +11,7 @@ from llmlab_exporter.ledger.book import Book, Entry
 from llmlab_exporter.ledger.seen import split_keys
 
 MAX_GROUP_SPANS = 32_768
-"""Spans per transaction; below the 65,536 of the `numbers` table even with one more full request on top."""
+"""Spans after which a transaction takes no further request."""
 
 Result = TypeVar("Result")
 

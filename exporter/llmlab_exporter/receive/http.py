@@ -1,6 +1,7 @@
 """OTLP over HTTP: `POST /v1/traces`, protobuf or JSON, compressed or not."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -14,6 +15,9 @@ from llmlab_exporter.receive.door import Door
 from llmlab_exporter.receive.refusal import Malformed, Refusal
 from llmlab_exporter.telemetry import Telemetry
 
+MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+"""How much of a refused body is read and thrown away before the connection is cut."""
+
 
 def routes(door: Door, telemetry: Telemetry, max_body_bytes: int) -> list[Route]:
     """Return the OTLP routes of the HTTP server."""
@@ -24,6 +28,7 @@ def routes(door: Door, telemetry: Telemetry, max_body_bytes: int) -> list[Route]
         try:
             receipt = await door.enter(_declared(request) or 0, content_type, _reader(request, max_body_bytes))
         except Refusal as refusal:
+            await _discard(request)
             return _refused(refusal, answer_type)
         return _accepted(receipt, answer_type)
 
@@ -57,6 +62,16 @@ def _reader(request: Request, limit: int) -> Callable[[Hold], Awaitable[bytes]]:
         return plain
 
     return read
+
+
+async def _discard(request: Request) -> None:
+    """Read on, holding nothing, so that the sender gets to the answer instead of a reset connection."""
+    size = 0
+    with suppress(ClientDisconnect, RuntimeError):  # RuntimeError: it was read to its end already
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > MAX_DISCARDED_BYTES:
+                return
 
 
 def _media_type(request: Request) -> str:

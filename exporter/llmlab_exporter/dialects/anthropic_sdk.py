@@ -1,0 +1,57 @@
+"""The spans that Anthropic's own Python SDK makes since 1.14, unless `ANTHROPIC_OPEN_TELEMETRY=false` is set.
+
+They follow the GenAI conventions, and are the only ones that tell the lifetimes of cache writes, the tier, and the
+passes that compact a conversation, which are billed on top of the totals. Recorded: 2.11.0.
+"""
+
+from llmlab.usage import Usage
+from llmlab_exporter.call import Reading
+from llmlab_exporter.dialect import Dialect
+from llmlab_exporter.reading import conventions
+from llmlab_exporter.reading.counts import Table, keys, read_counts
+from llmlab_exporter.reading.values import text
+from llmlab_exporter.span import RawSpan, Scope
+
+_COUNTS: Table = (
+    *conventions.COUNTS,
+    ("anthropic.usage.cache_creation.ephemeral_5m_input_tokens", "cache_write_5m"),
+    ("anthropic.usage.cache_creation.ephemeral_1h_input_tokens", "cache_write_1h"),
+)
+_COMPACTION: Table = (
+    ("anthropic.usage.compaction.input_tokens", "input"),
+    ("anthropic.usage.compaction.output_tokens", "output"),
+)
+_TIER = "anthropic.response.service_tier"
+
+
+def read(span: RawSpan, _scope: Scope) -> Reading | None:
+    """Read one span."""
+    reading = conventions.read(span, read_counts(_COUNTS, span.attributes))
+    if reading is None:
+        return None
+    compaction = read_counts(_COMPACTION, span.attributes)
+    return reading._replace(
+        usage=_sum(reading.usage, compaction.usage),
+        tier=text(span.attributes.get(_TIER)),
+        flaws=(*reading.flaws, *compaction.flaws),
+        usage_spoiled=reading.usage_spoiled or compaction.spoiled,
+    )
+
+
+def _sum(usage: Usage, more: Usage) -> Usage:
+    if not more.known:
+        return usage
+    return usage._replace(input=_plus(usage.input, more.input), output=_plus(usage.output, more.output))
+
+
+def _plus(total: int | None, more: int | None) -> int | None:
+    return total if total is None or more is None else total + more
+
+
+DIALECT = Dialect(
+    name="anthropic_sdk",
+    scopes=("com.anthropic.sdk.python",),
+    needles=(conventions.NEEDLE,),
+    attributes=(*conventions.ATTRIBUTES, *keys(_COUNTS), *keys(_COMPACTION), _TIER),
+    read=read,
+)

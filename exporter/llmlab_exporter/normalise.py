@@ -1,0 +1,150 @@
+"""From decoded spans to calls: the dialect is chosen, names are mapped, ids and times are checked.
+
+One bad span never costs its batch: it is counted under a reason, and the sender is told the first one in words.
+"""
+
+import time
+from collections import Counter
+from functools import lru_cache
+from typing import NamedTuple
+
+from llmlab_exporter.call import Call, Intake, Reading
+from llmlab_exporter.dialect import Dialect
+from llmlab_exporter.dialects import DIALECTS
+from llmlab_exporter.provider_names import provider_of
+from llmlab_exporter.reading.values import text
+from llmlab_exporter.span import Attributes, Decoded, RawSpan
+
+_TRACE_ID_BYTES = 16
+_SPAN_ID_BYTES = 8
+
+EARLIEST_NS = 1_577_836_800 * 10**9
+"""2020-01-01: no provider billed tokens before. A clock that says so was never set."""
+AHEAD_NS = 86_400 * 10**9
+"""How far a sender's clock may be ahead of ours; a wrong time zone is less."""
+
+
+class Defaults(NamedTuple):
+    """What a resource belongs to when it does not say so itself."""
+
+    org: str = "default"
+    project: str = "default"
+    service: str = "unknown_service"
+    """As OpenTelemetry's SDKs call a service without a name."""
+    environment: str = "default"
+
+
+class Origin(NamedTuple):
+    """Where spans come from."""
+
+    org: str
+    project: str
+    service: str
+    environment: str
+
+
+class RefusedSpan(ValueError):
+    """A span that can never be accepted."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def normalise(decoded: Decoded, defaults: Defaults | None = None, *, latest_ns: int | None = None) -> Intake:
+    """Turn spans into calls.
+
+    A span that ends after `latest_ns` (Unix nanoseconds) is refused; by default that is a day after now.
+    """
+    latest_ns = time.time_ns() + AHEAD_NS if latest_ns is None else latest_ns
+    calls: list[Call] = []
+    ignored = decoded.skipped
+    refused = Counter({"malformed": len(decoded.broken)} if decoded.broken else {})
+    rejection = decoded.broken[0] if decoded.broken else ""
+    for group in decoded.groups:
+        origin = origin_of(group.resource, defaults or Defaults())
+        claimed = dialect_of_scope(group.scope.name)
+        for span in group.spans:
+            dialect = claimed or dialect_of_markers(span.attributes)
+            reading = dialect.read(span, group.scope) if dialect else None
+            if dialect is None or reading is None:
+                ignored += 1
+                continue
+            try:
+                calls.append(_call(span, dialect, reading, origin, latest_ns))
+            except RefusedSpan as refusal:
+                refused[refusal.reason] += 1
+                rejection = rejection or str(refusal)
+    return Intake(calls, ignored, dict(refused), rejection)
+
+
+@lru_cache(maxsize=1024)
+def dialect_of_scope(name: str) -> Dialect | None:
+    """Return the dialect that claims an instrumentation scope, by the longest prefix that fits."""
+    claims = [(len(prefix), dialect) for dialect in DIALECTS for prefix in dialect.scopes if name.startswith(prefix)]
+    return max(claims, key=lambda claim: claim[0])[1] if claims else None
+
+
+def dialect_of_markers(attributes: Attributes) -> Dialect | None:
+    """Return the first dialect of which a span bears a marker."""
+    for dialect in DIALECTS:
+        if not attributes.keys().isdisjoint(dialect.markers):
+            return dialect
+    return None
+
+
+def origin_of(resource: Attributes, defaults: Defaults) -> Origin:
+    """Read where spans come from off their resource."""
+    return Origin(
+        org=text(resource.get("llmlab.org")) or defaults.org,
+        project=text(resource.get("llmlab.project")) or defaults.project,
+        service=text(resource.get("service.name")) or defaults.service,
+        environment=text(resource.get("deployment.environment.name"))
+        or text(resource.get("deployment.environment"))  # its old name
+        or defaults.environment,
+    )
+
+
+def _call(span: RawSpan, dialect: Dialect, reading: Reading, origin: Origin, latest_ns: int) -> Call:
+    start_ns, end_ns = _times(span, latest_ns)
+    model = reading.response_model or reading.request_model
+    return Call(
+        _id(span.trace_id, _TRACE_ID_BYTES, "trace id"),
+        _id(span.span_id, _SPAN_ID_BYTES, "span id"),
+        span.parent_id if len(span.parent_id) == _SPAN_ID_BYTES and any(span.parent_id) else b"",
+        start_ns,
+        end_ns,
+        dialect.name,
+        origin.org,
+        origin.project,
+        origin.service,
+        origin.environment,
+        provider_of(reading.provider, reading.host, model),
+        model,
+        reading,
+    )
+
+
+def _id(raw: bytes, size: int, name: str) -> bytes:
+    if len(raw) != size:
+        raise RefusedSpan("bad_id", f"a {name} of {len(raw)} bytes; it must have {size}")
+    if not any(raw):
+        raise RefusedSpan("bad_id", f"a {name} of zeros; the sender must make a random one")
+    return raw
+
+
+def _times(span: RawSpan, latest_ns: int) -> tuple[int, int]:
+    """Return start and end, each of them taken for the other where it is missing.
+
+    A clock that was set back during the call makes it end before it starts; the end is believed then, for it is the
+    moment at which the call is priced and counted.
+    """
+    end_ns = span.end_ns or span.start_ns
+    if not EARLIEST_NS <= end_ns <= latest_ns:
+        raise RefusedSpan(
+            "bad_time",
+            f"a span that ends at {end_ns} ns since 1970, which is before 2020 or more than a day ahead of the "
+            "exporter; set the sender's clock",
+        )
+    start_ns = span.start_ns or end_ns
+    return (start_ns, end_ns) if EARLIEST_NS <= start_ns <= end_ns else (end_ns, end_ns)

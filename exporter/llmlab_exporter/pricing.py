@@ -1,0 +1,46 @@
+"""What a call costs, given all that is known of it: the kernel's `Pricer`, and when not to ask it."""
+
+from llmlab.money import yocto
+from llmlab.pricing import Priced
+from llmlab.pricing.pricer import Pricer
+from llmlab_exporter.call import Call, Reading
+
+_AZURE = "azure."
+
+
+def price(call: Call, pricer: Pricer) -> Priced:
+    """Price one call at the moment it ended.
+
+    What the provider itself said it costs goes before any computation; what another instrumentation computed does
+    not count at all. What must not be priced has no cost, and a reason.
+    """
+    reading = call.reading
+    if not reading.billable:
+        return Priced(None, "none", "not_billable", f"{reading.operation or 'this span'} is not billed by itself")
+    if reading.provider_cost is not None:
+        return Priced(yocto(reading.provider_cost), "provider")
+    if reading.usage_spoiled:
+        return Priced(None, "none", "no_usage", "; ".join(reading.flaws))
+    priced = pricer.price(
+        call.provider, _models(call), reading.usage, call.end_ns, tier=reading.tier, batch=reading.batch
+    )
+    return _doubted(priced, reading)
+
+
+def _models(call: Call) -> tuple[str, ...]:
+    """Return the names to look up, the served model first.
+
+    What one asks Azure for is a deployment, whose name says nothing of the model behind it.
+    """
+    reading = call.reading
+    if call.provider.startswith(_AZURE):
+        return (reading.response_model,)
+    return (reading.response_model, reading.request_model)
+
+
+def _doubted(priced: Priced, reading: Reading) -> Priced:
+    """A cost is no better than the usage it was computed from."""
+    if priced.cost_yocto is None or reading.usage_source == "reported":
+        return priced
+    detail = f"the usage is {reading.usage_source}" + (f"; {priced.detail}" if priced.detail else "")
+    return priced._replace(source="estimated", detail=detail)

@@ -1,0 +1,59 @@
+"""Attribute values that can be believed: texts of bounded length, finite numbers, plausible amounts.
+
+Whoever can send spans can send anything in them, and what is read here goes to a database, to metric labels and to a
+terminal.
+"""
+
+from decimal import Decimal, InvalidOperation
+from math import isfinite
+
+from llmlab_exporter.span import Value
+
+MAX_TEXT_CHARS = 256
+"""Of a model name, an id, a user. The longest model names, of Bedrock inference profiles, have about 150."""
+
+MAX_COST_USD = Decimal(1_000_000)
+"""Of one call. The dearest one possible, a million tokens at the dearest price, costs about a thousand."""
+
+_MAX_NUMBER_CHARS = 64
+
+
+def text(value: Value) -> str:
+    """Return a text of printable characters, cut after 256 of them; "" for anything else."""
+    if not isinstance(value, str):
+        return ""
+    if len(value) <= MAX_TEXT_CHARS and value.isprintable():
+        return value
+    return "".join(filter(str.isprintable, value[: 4 * MAX_TEXT_CHARS]))[:MAX_TEXT_CHARS]
+
+
+def texts(value: Value) -> str:
+    """Return a list of texts joined by commas, or a single text."""
+    if not isinstance(value, tuple):
+        return text(value)
+    if len(value) == 1:
+        return text(value[0])
+    return text(",".join(filter(None, map(text, value[:MAX_TEXT_CHARS]))))
+
+
+def truth(value: Value) -> bool | None:
+    """Return a boolean; None for anything else."""
+    return value if isinstance(value, bool) else None
+
+
+def seconds(value: Value) -> float | None:
+    """Return a finite duration of 0 or more seconds; None for anything else."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value >= 0:
+        return float(value)
+    return None
+
+
+def amount_usd(value: Value) -> Decimal | None:
+    """Return an amount from 0 to `MAX_COST_USD`, written as a number or as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or len(str(value)) > _MAX_NUMBER_CHARS:
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and 0 <= amount <= MAX_COST_USD else None
