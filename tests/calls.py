@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from llmlab.pricing import Priced
 from llmlab.usage import Usage
+from llmlab_exporter.assess import Line
 from llmlab_exporter.call import Call, Reading
-from llmlab_exporter.rows import Line
 
 START_NS = 1_790_000_000_123_456_789
 """2026-09-21 14:13:20.123456789 UTC."""
@@ -50,7 +50,7 @@ def priced(cost_yocto: int | None = 123_456_789_000_000_000_000) -> Priced:
 
 def line(number: int = 1, cost_yocto: int | None = 123_456_789_000_000_000_000, **changes: object) -> Line:
     """Make the n-th priced call."""
-    return call(number, **changes), priced(cost_yocto)  # pyright: ignore[reportArgumentType]
+    return Line(call(number, **changes), priced(cost_yocto))  # pyright: ignore[reportArgumentType]
 
 
 EVERYTHING = {

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import grpc.aio
 import uvicorn
-from llmlab.pricing.pricer import Pricer
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
+from llmlab.pricing.pricer import Pricer
 from llmlab_exporter import metrics
 from llmlab_exporter.api import costs, health
 from llmlab_exporter.config import Config, StartupError

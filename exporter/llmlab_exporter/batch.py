@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from llmlab_exporter.assess import Line
 from llmlab_exporter.ledger.book import Entry
 from llmlab_exporter.ledger.seen import span_key
-from llmlab_exporter.rows import Line, record_batch
+from llmlab_exporter.rows import record_batch
 from llmlab_exporter.tally import tally
 
 _PACKING = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -33,7 +34,7 @@ def batch(lines: Sequence[Line]) -> Batch:
 
 def entry(lines: Sequence[Line]) -> Entry:
     """Work out the effects of calls: keys, sums, and rows for the store."""
-    keys = b"".join([span_key(call.org, call.project, call.trace_id, call.span_id) for call, _ in lines])
+    keys = b"".join([span_key(call.org, call.project, call.trace_id, call.span_id) for call, *_ in lines])
     return Entry(keys=keys, tallies=tally(lines), rows=len(lines), payload=_pack(lines))
 
 

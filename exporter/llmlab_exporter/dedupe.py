@@ -24,7 +24,7 @@ def duplicates(calls: Sequence[Call]) -> dict[int, int]:
         left = [position for position in range(len(calls)) if position not in found]
         for billed, *others in rule(calls, left):
             found.update(dict.fromkeys(others, billed))
-    return {position: found.get(billed, billed) for position, billed in found.items()}
+    return {position: _last(found, position) for position in found}
 
 
 def same_span(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[Group]:
@@ -50,6 +50,13 @@ def same_response(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[G
 
 
 RULES: tuple[Rule, ...] = (same_span, same_response)
+
+
+def _last(found: dict[int, int], position: int) -> int:
+    """Follow the duplicates of duplicates to what is billed."""
+    while position in found:
+        position = found[position]
+    return position
 
 
 def _tenant(call: Call) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """What happens to an export request, from its bytes to the acknowledgement.
 
-    receive -> decode -> normalise -> price -> commit -> acknowledge
-                                                  |
-                                     ledger: seen? sums, metrics, rows for the store
+    receive -> decode -> normalise -> dedupe -> price -> commit -> acknowledge
+                                                            |
+                                               ledger: seen? sums, metrics, rows for the store
 
 Everything up to the price is a pure function of the bytes and runs on worker threads. The commit is one transaction
 (`ledger/`), and only after it is on disk does the sender get its answer.
@@ -14,15 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from llmlab.pricing.pricer import Pricer
-
 from llmlab.usage import Usage
+from llmlab_exporter.assess import assess
 from llmlab_exporter.batch import Batch, batch
 from llmlab_exporter.call import Intake
 from llmlab_exporter.decode import decode
 from llmlab_exporter.dialects import WANTED
 from llmlab_exporter.ledger.writer import Writer
 from llmlab_exporter.normalise import normalise
-from llmlab_exporter.pricing import price
 from llmlab_exporter.telemetry import Telemetry
 
 WORKERS = 2
@@ -77,4 +76,4 @@ class Pipeline:
 
     def _prepare(self, body: bytes, content_type: str) -> tuple[Intake, Batch]:
         intake = normalise(decode(body, content_type, WANTED))
-        return intake, batch([(call, price(call, self._pricer)) for call in intake.calls])
+        return intake, batch(assess(intake.calls, self._pricer))

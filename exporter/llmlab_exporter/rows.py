@@ -10,57 +10,69 @@ import pyarrow as pa
 from llmlab.money import yocto
 from llmlab.pricing import Priced
 from llmlab.usage import Usage
-from llmlab_exporter.call import Call
-
-Line = tuple[Call, Priced]
+from llmlab_exporter.assess import Line
+from llmlab_exporter.call import Call, Reading
 
 COST = pa.decimal128(38, 24)
 """Yocto-USD, so that nothing is rounded: prices per million have up to 18 decimals."""
 
 _TEXT = pa.string()
 _TIME = pa.timestamp("ns", tz="UTC")
+_NO_SPAN = bytes(8)
+
+
+class Transposed(NamedTuple):
+    """Lines turned on their side: each field of each tuple holds the values of all lines.
+
+    Turning takes a few calls into C, whereas asking each line for each field would take as long as pricing it.
+    """
+
+    call: Any
+    """A `Call` whose fields are columns, and so on."""
+    reading: Any
+    usage: Any
+    priced: Any
+    lines: Sequence[Line]
 
 
 class Column(NamedTuple):
-    """One column of `llm_calls`: its name, its Arrow type, and how to read it off a call or its price."""
+    """One column of `llm_calls`: its name, its Arrow type, and where its values are."""
 
     name: str
     type: pa.DataType
-    read: Callable[[Any], Any]
-    priced: bool = False
-    """Read it off the `Priced` instead of the `Call`."""
+    values: Callable[[Transposed], Sequence[Any]]
 
 
-def _call(name: str, kind: pa.DataType = _TEXT, path: str = "") -> Column:
-    return Column(name, kind, attrgetter(path or name))
+def _column(name: str, path: str, kind: pa.DataType = _TEXT) -> Column:
+    return Column(name, kind, attrgetter(path))
 
 
-def _reading(name: str, kind: pa.DataType = _TEXT, path: str = "") -> Column:
-    return Column(name, kind, attrgetter(f"reading.{path or name}"))
+def _money(field: str) -> Callable[[Transposed], Sequence[int | None]]:
+    def values(lines: Transposed) -> list[int | None]:
+        amounts: Sequence[Decimal | None] = getattr(lines.reading, field)
+        return [None if amount is None else yocto(amount) for amount in amounts]
+
+    return values
 
 
-def _price(name: str, kind: pa.DataType = _TEXT, path: str = "") -> Column:
-    return Column(name, kind, attrgetter(path or name), priced=True)
+def _parents(lines: Transposed) -> list[bytes]:
+    return [line.call.parent_id or _NO_SPAN for line in lines.lines]
 
 
-def _money(field: str) -> Callable[[Call], int | None]:
-    def read(call: Call) -> int | None:
-        amount: Decimal | None = getattr(call.reading, field)
-        return None if amount is None else yocto(amount)
-
-    return read
+def _duplicates(lines: Transposed) -> list[bytes | None]:
+    return [line.duplicate_of or None for line in lines.lines]
 
 
-def _parent(call: Call) -> bytes:
-    return call.parent_id or bytes(8)
+def _outcomes(lines: Transposed) -> list[str]:
+    return [line.call.outcome for line in lines.lines]
 
 
-def _usage_source(call: Call) -> str:
-    return call.reading.usage_source or ""
+def _usage_sources(lines: Transposed) -> list[str]:
+    return [line.call.reading.usage_source or "" for line in lines.lines]
 
 
-def _flaws(call: Call) -> str:
-    return "; ".join(call.reading.flaws)
+def _flaws(lines: Transposed) -> list[str]:
+    return ["; ".join(line.call.reading.flaws) for line in lines.lines]
 
 
 def usage_column(field: str) -> str:
@@ -69,44 +81,45 @@ def usage_column(field: str) -> str:
 
 
 COLUMNS: tuple[Column, ...] = (
-    _call("org"),
-    _call("project"),
-    _call("service_name", path="service"),
-    _call("environment"),
-    _call("started_at", _TIME, "start_ns"),
-    _call("ended_at", _TIME, "end_ns"),
-    _call("trace_id", pa.binary(16)),
-    _call("span_id", pa.binary(8)),
-    Column("parent_span_id", pa.binary(8), _parent),
-    _call("dialect"),
-    _call("provider"),
-    _call("model"),
-    _reading("request_model"),
-    _reading("operation"),
-    _call("outcome"),
-    _reading("error_type", path="error"),
-    _reading("finish_reason"),
-    _reading("response_id"),
-    _reading("tier"),
-    _reading("batch", pa.bool_()),
-    _reading("stream", pa.bool_()),
-    _reading("first_chunk_s", pa.float64()),
-    *(_reading(usage_column(field), pa.uint64(), f"usage.{field}") for field in Usage._fields),
-    Column("usage_source", _TEXT, _usage_source),
-    _reading("billable", pa.bool_()),
-    _price("cost_usd", COST, "cost_yocto"),
-    _price("cost_source", path="source"),
-    _price("unpriced_reason", path="reason"),
-    _price("catalogue"),
-    _price("price_provider"),
-    _price("price_model"),
-    _price("rate_start"),
+    _column("org", "call.org"),
+    _column("project", "call.project"),
+    _column("service_name", "call.service"),
+    _column("environment", "call.environment"),
+    _column("started_at", "call.start_ns", _TIME),
+    _column("ended_at", "call.end_ns", _TIME),
+    _column("trace_id", "call.trace_id", pa.binary(16)),
+    _column("span_id", "call.span_id", pa.binary(8)),
+    Column("parent_span_id", pa.binary(8), _parents),
+    _column("dialect", "call.dialect"),
+    _column("provider", "call.provider"),
+    _column("model", "call.model"),
+    _column("request_model", "reading.request_model"),
+    _column("operation", "reading.operation"),
+    Column("outcome", _TEXT, _outcomes),
+    _column("error_type", "reading.error"),
+    _column("finish_reason", "reading.finish_reason"),
+    _column("response_id", "reading.response_id"),
+    _column("tier", "reading.tier"),
+    _column("batch", "reading.batch", pa.bool_()),
+    _column("stream", "reading.stream", pa.bool_()),
+    _column("first_chunk_s", "reading.first_chunk_s", pa.float64()),
+    *(_column(usage_column(field), f"usage.{field}", pa.uint64()) for field in Usage._fields),
+    Column("usage_source", _TEXT, _usage_sources),
+    _column("billable", "reading.billable", pa.bool_()),
+    Column("duplicate_of", pa.binary(8), _duplicates),
+    _column("cost_usd", "priced.cost_yocto", COST),
+    _column("cost_source", "priced.source"),
+    _column("cost_reason", "priced.reason"),
+    _column("catalogue", "priced.catalogue"),
+    _column("price_provider", "priced.price_provider"),
+    _column("price_model", "priced.price_model"),
+    _column("rate_start", "priced.rate_start"),
     Column("provider_cost_usd", COST, _money("provider_cost")),
     Column("claimed_cost_usd", COST, _money("claimed_cost")),
-    _reading("feature"),
-    _reading("user_id", path="user"),
-    _reading("session_id", path="session"),
-    _reading("run_id", path="run"),
+    _column("feature", "reading.feature"),
+    _column("user_id", "reading.user"),
+    _column("session_id", "reading.session"),
+    _column("run_id", "reading.run"),
     Column("flaws", _TEXT, _flaws),
 )
 
@@ -115,13 +128,22 @@ SCHEMA = pa.schema([(column.name, column.type) for column in COLUMNS])
 
 def record_batch(lines: Sequence[Line]) -> pa.RecordBatch:
     """Turn priced calls into one Arrow record batch with the columns of `llm_calls`."""
-    calls = [line[0] for line in lines]
-    prices = [line[1] for line in lines]
-    arrays: "list[pa.Array[Any]]" = []
+    if not lines:
+        return pa.RecordBatch.from_pylist([], SCHEMA)
+    turned = _transpose(lines)
+    arrays: list[pa.Array[Any]] = []
     for column in COLUMNS:
-        values = list(map(column.read, prices if column.priced else calls))
+        values = column.values(turned)
         arrays.append(_decimals(values) if column.type is COST else pa.array(values, column.type))
     return pa.record_batch(arrays, schema=SCHEMA)
+
+
+def _transpose(lines: Sequence[Line]) -> Transposed:
+    calls, prices, _ = zip(*lines, strict=True)
+    call: Any = Call._make(zip(*calls, strict=True))
+    reading: Any = Reading._make(zip(*call.reading, strict=True))
+    usage = Usage._make(zip(*reading.usage, strict=True))
+    return Transposed(call, reading, usage, Priced._make(zip(*prices, strict=True)), lines)
 
 
 def _decimals(values: Sequence[int | None]) -> "pa.Array[Any]":

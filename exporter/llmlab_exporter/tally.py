@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from llmlab.pricing import Priced
+from llmlab_exporter.assess import Line
 from llmlab_exporter.call import Call
 
 BUCKET_S = 900
@@ -85,15 +86,15 @@ Tallies = dict[tuple[int, Series], Tally]
 """By the bucket's start (Unix seconds) and the series."""
 
 
-def tally(lines: Iterable[tuple[Call, Priced]]) -> Tallies:
+def tally(lines: Iterable[Line]) -> Tallies:
     """Sum up calls by series and by the quarter of an hour in which they ended.
 
     Spans that repeat or surround a billed call are stored but not counted: they were no requests.
     """
     tallies: Tallies = {}
-    for call, priced in lines:
+    for call, priced, duplicate_of in lines:
         reading = call.reading
-        if not (reading.billable or reading.error):
+        if duplicate_of or not (reading.billable or reading.error):
             continue
         series = Series(
             call.org,

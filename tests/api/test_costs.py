@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledger.entries import SERIES, key
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from ledger.entries import SERIES, key
 from llmlab.money import YOCTO_PER_USD
 from llmlab_exporter.api import costs
 from llmlab_exporter.ledger.book import Book, Entry

@@ -124,7 +124,7 @@ def test_the_total_equals_the_list_price_to_the_last_digit(outcome: Outcome) -> 
 
 def test_an_unknown_model_is_unpriced_everywhere_and_never_free(outcome: Outcome) -> None:
     (row,) = [row for row in outcome.rows if row["model"] == UNKNOWN]
-    assert (row["cost_usd"], row["cost_source"], row["unpriced_reason"]) == (None, "none", "unknown_model")
+    assert (row["cost_usd"], row["cost_source"], row["cost_reason"]) == (None, "none", "unknown_model")
     assert outcome.summary["by_model"][f"openai/{UNKNOWN}"] is None
     assert outcome.summary["unpriced"]["requests"] == 1
     assert metric(outcome.metrics, "llm_unpriced_requests_total", model=UNKNOWN) == 1

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from typing import Any
 
@@ -189,8 +190,6 @@ async def _ask_async(provider: FakeProvider) -> tuple[str | None, list[ChatCompl
 
 
 def test_the_async_client_gets_the_same_answers(provider: FakeProvider) -> None:
-    import asyncio
-
     text, chunks = asyncio.run(_ask_async(provider))
     assert text == "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "You asked: Say hello"
 

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import openai
+import pytest
 import urllib3
 
 from fake_provider.testing import FakeProvider
@@ -13,11 +14,12 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_it_starts_and_stops_without_leaving_a_thread_or_a_port() -> None:
-    with FakeProvider() as provider:
+    before = set(threading.enumerate())
+    with FakeProvider() as provider, FakeProvider():
         assert urllib3.request("GET", f"{provider.url}/_book").json() == {"calls": []}
-    assert "fake-provider" not in [thread.name for thread in threading.enumerate()]
-    with FakeProvider(), FakeProvider():
-        pass
+    assert set(threading.enumerate()) <= before
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        urllib3.request("GET", f"{provider.url}/_book", retries=False)
 
 
 def test_the_process_prints_its_url_and_stops_on_sigterm() -> None:

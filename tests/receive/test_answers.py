@@ -8,7 +8,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from llmlab_exporter.pipeline import Receipt
 from llmlab_exporter.receive.answers import JSON, PROTOBUF, encode, status, success
-from llmlab_exporter.receive.refusal import Busy, Draining, LedgerFailing, Malformed, Refusal, TooLarge, UnsupportedMedia
+from llmlab_exporter.receive.refusal import (
+    Busy,
+    Draining,
+    LedgerFailing,
+    Malformed,
+    Refusal,
+    TooLarge,
+    UnsupportedMedia,
+)
 
 FINAL = [Malformed, UnsupportedMedia, TooLarge]
 TEMPORARY = [Busy, Draining, LedgerFailing]

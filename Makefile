@@ -1,0 +1,62 @@
+# `make` alone lists what there is to do. It needs git, make and Python >= 3.11, and fetches the rest into .venv.
+
+PYTHON ?= python3
+UV := $(or $(shell command -v uv 2>/dev/null),.cache/uv/bin/uv)
+BIN := .venv/bin
+READY := .venv/.ready
+SPANS ?= 200000
+
+# The goals, for the test that runs the README's commands: one of them is the command that runs that test.
+export LLMLAB_MAKE_GOALS := $(MAKECMDGOALS)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo all test test-fast lint typecheck format bench bench-ingest bench-overhead clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '  make %-15s %s\n' "$$name" "$$text"; done
+
+demo: $(READY) ## Run an application, an exporter and a local provider; ARGS=--once ends by itself
+	@PYTHONPATH=examples $(BIN)/python -m demo $(ARGS)
+
+all: typecheck test ## Everything that CI runs: lint, typecheck, test
+
+test: lint ## Install what the tests need, then lint and run all tests
+	@tests/install-servers
+	$(BIN)/pytest
+
+test-fast: $(READY) ## Run the tests that start no processes
+	$(BIN)/pytest -m "not e2e"
+
+lint: $(READY) ## Check style, format and who imports whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+typecheck: $(READY) ## Check the types, strictly
+	$(BIN)/pyright
+
+format: $(READY) ## Format the code and fix what can be fixed
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: bench-ingest bench-overhead ## Run all benchmarks
+
+bench-ingest: $(READY) ## Measure the exporter's throughput; SPANS=1000000 for the full run
+	$(BIN)/python benchmarks/ingest.py --spans $(SPANS)
+
+bench-overhead: $(READY) ## Measure what the instrumentation costs per call
+	$(BIN)/python benchmarks/overhead.py
+
+clean: ## Remove the environment and everything that was built
+	rm -rf .venv .cache build dist .pytest_cache .ruff_cache .hypothesis .coverage*
+
+$(READY): pyproject.toml uv.lock | $(filter .cache/%,$(UV))
+	$(UV) sync --frozen
+	@touch $@
+
+.cache/uv/bin/uv:
+	@$(PYTHON) -m venv .cache/uv || { rm -rf .cache/uv; \
+		echo "error: '$(PYTHON) -m venv' does not work, and there is no uv" >&2; \
+		echo "hint: install uv, or Python with venv (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@.cache/uv/bin/pip install --quiet --disable-pip-version-check uv

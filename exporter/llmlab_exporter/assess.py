@@ -1,0 +1,35 @@
+"""Decides for each call of a request whether it is billed, and what it costs."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from llmlab.pricing import Priced
+from llmlab.pricing.pricer import Pricer
+from llmlab_exporter.call import Call
+from llmlab_exporter.dedupe import duplicates
+from llmlab_exporter.pricing import price
+
+
+class Line(NamedTuple):
+    """One call as it is stored and counted."""
+
+    call: Call
+    """Not billable when it repeats another one."""
+    priced: Priced
+    duplicate_of: bytes = b""
+    """The span that is billed instead, empty when this is no duplicate."""
+
+
+def assess(calls: Sequence[Call], pricer: Pricer) -> list[Line]:
+    """Tell calls from their repetitions, and price those that are billed."""
+    repeats = duplicates(calls)
+    if not repeats:
+        return [Line(call, price(call, pricer)) for call in calls]
+    lines: list[Line] = []
+    for position, call in enumerate(calls):
+        if position in repeats:
+            repeated = call._replace(reading=call.reading._replace(billable=False))
+            lines.append(Line(repeated, price(repeated, pricer), calls[repeats[position]].span_id))
+        else:
+            lines.append(Line(call, price(call, pricer)))
+    return lines

@@ -1,0 +1,131 @@
+"""The cost summary as a page of text: sums, a table by provider and model, and what is missing from them."""
+
+import os
+from collections.abc import Iterator
+from decimal import Decimal
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from llmlab.cli.dollars import UNPRICED, dollars, percent, tokens
+from llmlab.cli.exporter_client import Amount, ModelSpend, Summary
+
+_PERIODS = {"today": "today", "month": "this month", "all_time": "all time"}
+_PIPE_WIDTH = 200
+"""Columns where nobody watches: enough that no name has to be broken."""
+_NAME_COLUMNS = 12
+_BAR_COLUMNS = (24, 12, 6, 0)
+_MODELS_NAMED = 5
+
+
+def print_report(summary: Summary, url: str) -> None:
+    """Print a summary to standard output, in colour where it is a terminal."""
+    watched = os.isatty(1) or "COLUMNS" in os.environ
+    console = Console(width=None if watched else _PIPE_WIDTH, highlight=False)
+    for part in (_header(summary, url), _sums(summary), *_breakdown(summary, console), *_notes(summary)):
+        console.print(part)
+
+
+def _header(summary: Summary, url: str) -> Text:
+    as_of = summary["as_of"].replace("T", " ").removesuffix("Z")
+    day = "" if summary["timezone"] == "UTC" else f", days of {summary['timezone']}"
+    return Text.assemble(("LLMLab ", "bold"), (f"{url}, {as_of} UTC{day}", "dim"), "\n")
+
+
+def _sums(summary: Summary) -> Text:
+    periods = {name: summary["periods"][key] for key, name in _PERIODS.items()}
+    column = max(len(dollars(period["spend"])) for period in periods.values())
+    lines = Text()
+    for name, period in periods.items():
+        amount = _money(period["spend"], "bold")
+        unpriced = f", {period['unpriced_requests']:,} of them unpriced" if period["unpriced_requests"] else ""
+        lines.append(f"{name:<{_NAME_COLUMNS}}").append(" " * (column - len(amount))).append_text(amount)
+        lines.append(f"  {_calls(period['requests'])}{unpriced}\n", "dim")
+    if budget := summary.get("budget_status"):
+        used = f"{dollars(budget['spent'])} of {dollars(budget['budget'])} ({percent(budget['percentage'], 100)})"
+        lines.append(f"{'budget':<{_NAME_COLUMNS}}").append(f"{used}\n", "red" if budget["alert"] else "")
+    return lines
+
+
+def _breakdown(summary: Summary, console: Console) -> Iterator[Text | Table]:
+    window = summary["window"]
+    period = "today" if window["days"] == 1 else f"last {window['days']} days"
+    if not window["requests"]:
+        yield Text(f"No calls {period}.\n")
+        return
+    yield Text.assemble(("By provider and model", "bold"), f", {period}\n")
+    yield _widest_table(summary, console)
+    yield Text()
+
+
+def _widest_table(summary: Summary, console: Console) -> Table:
+    """Return the table with the longest bars that leave room for the names."""
+    bar = "█" if console.encoding.startswith("utf") else "#"
+    tables = [_table(summary, bar, columns) for columns in _BAR_COLUMNS]
+    unbounded = console.options.update(width=10 * _PIPE_WIDTH)
+    fitting = (table for table in tables if console.measure(table, options=unbounded).maximum <= console.width)
+    return next(fitting, tables[-1])
+
+
+def _table(summary: Summary, bar: str, bar_columns: int) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("", overflow="fold")
+    for title in ("calls", "input", "output", "spend"):
+        table.add_column(title, justify="right", no_wrap=True)
+    if bar_columns:
+        table.add_column("", width=bar_columns, no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    total = summary["window"]["spend"] or 0
+    for name, row, style in _rows(summary):
+        numbers = (f"{row['requests']:,}", tokens(row["input_tokens"]), tokens(row["output_tokens"]))
+        full = int(bar_columns * Decimal(row["spend"] or 0) / total) if total else 0
+        bars = [Text(bar * full, "cyan")] if bar_columns else []
+        table.add_row(Text(name, style), *numbers, _money(row["spend"], style), *bars, percent(row["spend"], total))
+    return table
+
+
+def _rows(summary: Summary) -> Iterator[tuple[str, ModelSpend, str]]:
+    """Go through the providers, and through the models of each."""
+    for provider, spend in summary["by_provider"].items():
+        models = [model for model in summary["models"] if (model["provider"] or "unknown") == provider]
+        yield provider, _together(provider, spend, models), "bold"
+        for model in models:
+            yield f"  {model['model'] or 'unknown'}", model, ""
+
+
+def _together(provider: str, spend: Amount, models: list[ModelSpend]) -> ModelSpend:
+    return {
+        "provider": provider,
+        "model": "",
+        "spend": spend,
+        "requests": sum(model["requests"] for model in models),
+        "unpriced_requests": sum(model["unpriced_requests"] for model in models),
+        "input_tokens": sum(model["input_tokens"] for model in models),
+        "output_tokens": sum(model["output_tokens"] for model in models),
+    }
+
+
+def _notes(summary: Summary) -> Iterator[Text]:
+    """Say what the numbers above leave out."""
+    unpriced = summary["unpriced"]
+    if unpriced["requests"]:
+        named = [f"{each['model'] or 'unknown'} ({each['requests']:,})" for each in unpriced["models"]]
+        more = len(named) - _MODELS_NAMED
+        models = ", ".join(named[:_MODELS_NAMED]) + (f" and {more} more" if more > 0 else "")
+        verb = "has" if unpriced["requests"] == 1 else "have"
+        yield Text(f"{_calls(unpriced['requests'])} {verb} no known price and count in no sum: {models}\n", "yellow")
+    pending: int = summary["pipeline"].get("pending_rows", 0)
+    rejected: int = sum(summary["pipeline"].get("rejected", {}).values())
+    state = f"{pending:,} calls wait to be stored" if pending else "all calls are stored"
+    refused = f"; {rejected:,} spans were refused" if rejected else ""
+    yield Text(f"exporter: {state}{refused}", "dim")
+
+
+def _money(amount: Amount, style: str) -> Text:
+    text = dollars(amount)
+    return Text(text, "yellow" if text == UNPRICED else style)
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"
