@@ -22,6 +22,7 @@ import grpc.aio
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from exporter_process import ExporterProcess, running
+from page import table, write_between
 from spans import requests
 
 METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -122,6 +123,26 @@ def measure(exporter: ExporterProcess, spans: int) -> dict[str, Any]:
     }
 
 
+def render(figures: dict[str, Any]) -> str:
+    """Return the figures as Markdown."""
+    machine, paced = figures["machine"], figures["paced"]
+    rows = [
+        ("what", "figure"),
+        ("spans sent, acknowledged and found in the store", f"{figures['stored']:,}"),
+        ("seconds until all were acknowledged", f"{figures['acknowledged_seconds']:.1f}"),
+        ("seconds until all were in the store", f"{figures['seconds']:.1f}"),
+        ("spans per second, until in the store", f"{figures['spans_per_s']:,}"),
+        ("times the bare parse of the same bytes", f"{figures['ratio_to_decode']:.1f}"),
+        ("acknowledgement at full load, p50 / p99", f"{figures['ack_p50_ms']:.0f} / {figures['ack_p99_ms']:.0f} ms"),
+        (
+            f"acknowledgement at {paced['spans_per_s']:,} spans/s, p50 / p99",
+            f"{paced['ack_p50_ms']:.1f} / {paced['ack_p99_ms']:.1f} ms",
+        ),
+        ("memory of the exporter, idle / peak", f"{figures['rss_idle_mib']:.0f} / {figures['rss_peak_mib']:.0f} MiB"),
+    ]
+    return f"{machine['cpus']} CPUs, Python {machine['python']}, load generator included.\n\n{table(rows)}"
+
+
 def main() -> None:
     """Run the benchmark and write its figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -137,6 +158,7 @@ def main() -> None:
     figures["machine"] = {"cpus": os.cpu_count(), "python": platform.python_version()}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
+    write_between("ingest", render(figures))
     print(json.dumps(figures, indent=2))
 
 

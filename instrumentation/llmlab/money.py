@@ -4,9 +4,12 @@ Catalogues price a million tokens with up to 18 decimals, so one token needs 24.
 bound, so sums are exact too. Decimal and text exist only where money leaves the program.
 """
 
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 YOCTO_PER_USD = 10**24
+
+MAX_YOCTO = 10**38 - 1
+"""Just under 1e14 USD, the most that a `Decimal(38, 24)` column holds. A call that costs more is a wrong number."""
 
 _EXACT = Context(prec=100)
 """More digits than any sum of ours has, so that nothing is rounded on the way out."""
@@ -18,8 +21,13 @@ def usd(yocto: int) -> Decimal:
 
 
 def yocto(usd_amount: Decimal) -> int:
-    """Return an amount in USD as yocto-USD, rounded half even at the 24th decimal."""
-    return int(usd_amount.scaleb(24, _EXACT).to_integral_value(context=_EXACT))
+    """Return an amount in USD as yocto-USD, rounded half even at the 24th decimal.
+
+    Raises ValueError when the amount is no number, infinite, or has more than 50 digits before the point.
+    """
+    if not usd_amount.is_finite() or usd_amount.adjusted() > 50:
+        raise ValueError(f"{usd_amount} is no amount of USD")
+    return int(usd_amount.scaleb(24, _EXACT).to_integral_value(ROUND_HALF_EVEN, _EXACT))
 
 
 def plain(yocto_amount: int | None) -> str | None:

@@ -9,17 +9,19 @@ from typing import NamedTuple
 
 
 class Usage(NamedTuple):
-    """Token counts of one call: `input` and `output` are totals, the rest are parts of them.
+    """Counts of one call: `input` and `output` are totals, the token counts below them are parts of them.
 
     This is the convention of OpenTelemetry's GenAI attributes (`gen_ai.usage.input_tokens` SHOULD include all
     cached tokens). `None` means that nobody reported the number; it never means 0. All counts are non-negative.
+    A field exists for what some provider reports and some price list charges by; which unit of the price
+    catalogue it stands for says `llmlab.pricing.catalogue.units`.
 
     A tuple rather than a dataclass: one is made per call on the exporter's hot path, and building it costs a
     third of a frozen dataclass of the same size.
     """
 
     input: int | None = None
-    """All input tokens, cache reads and cache writes included."""
+    """All input tokens, cache reads, cache writes and what tools fed back included."""
     output: int | None = None
     """All output tokens, reasoning included."""
 
@@ -44,6 +46,8 @@ class Usage(NamedTuple):
 
     reasoning: int | None = None
     """Part of `output` that the model thought and did not show."""
+    citation: int | None = None
+    """Part of `output` that quotes sources and has a price of its own (Perplexity)."""
     audio_out: int | None = None
     """Part of `output` that is audio."""
     image_out: int | None = None
@@ -51,25 +55,51 @@ class Usage(NamedTuple):
     video_out: int | None = None
     """Part of `output` that is video."""
 
+    audio_ms: int | None = None
+    """Milliseconds of audio, where a provider bills time instead of tokens (transcription, live voice)."""
+    characters: int | None = None
+    """Characters of input, where a provider bills those (speech synthesis)."""
+    pages: int | None = None
+    """Pages of documents that were read (OCR)."""
+    annotated_pages: int | None = None
+    """Part of `pages` that was annotated as well."""
+    rerank_searches: int | None = None
+    """Search units of a rerank call (Cohere)."""
+    text_messages: int | None = None
+    """Text messages in a live voice session, where they are billed by the piece (xAI)."""
+
     web_searches: int | None = None
-    """Searches the provider ran and bills by the piece; not tokens."""
+    """Web searches the provider ran and bills by the piece, beside the tokens."""
+    file_searches: int | None = None
+    """Searches in files stored at the provider, billed by the piece, beside the tokens."""
 
     @property
     def known(self) -> bool:
-        """Whether anybody reported a total at all."""
-        return self.input is not None or self.output is not None
+        """Whether anybody reported how much the model worked at all; tool calls alone do not say that."""
+        return (
+            self.input is not None
+            or self.output is not None
+            or any(getattr(self, measure) is not None for measure in MEASURES)
+        )
 
+
+MEASURES = ("input", "output", "audio_ms", "characters", "pages", "rerank_searches", "text_messages")
+"""The fields that measure the work itself, each in a unit of its own."""
+
+EXTRAS = ("web_searches", "file_searches")
+"""The fields that are billed beside whatever measures the work."""
 
 NO_USAGE = Usage()
 
 _PARTS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
-    # a total, and the groups of parts that may not exceed it together
+    # a total, and the groups of parts that may not exceed it together: the members of a group exclude each other
     ("input", (("cache_read", "cache_write"), ("audio_in", "image_in", "video_in"))),
-    ("output", (("reasoning",), ("audio_out", "image_out", "video_out"))),
+    ("output", (("reasoning", "citation"), ("audio_out", "image_out", "video_out"))),
     ("cache_write", (("cache_write_5m", "cache_write_1h"),)),
     ("cache_read", (("cache_read_audio", "cache_read_image"),)),
     ("audio_in", (("cache_read_audio",),)),
     ("image_in", (("cache_read_image",),)),
+    ("pages", (("annotated_pages",),)),
 )
 
 
@@ -77,8 +107,9 @@ def contradictions(usage: Usage) -> tuple[str, ...]:
     """Say where parts exceed their total, in words that name the numbers; empty when the usage holds together.
 
     A part without its total contradicts it too: a cache read of 5 in an unknown input cannot be priced.
+    Parts that may overlap (cached audio) are each held against the total, not their sum.
     """
-    found: list[str] = []
+    found = [f"{name} {count} is negative" for name, count in usage._asdict().items() if count and count < 0]
     for total_name, groups in _PARTS:
         total: int | None = getattr(usage, total_name)
         for group in groups:

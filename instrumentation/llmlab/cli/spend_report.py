@@ -113,8 +113,8 @@ def _notes(summary: Summary) -> Iterator[Text]:
         named = [f"{each['model'] or 'unknown'} ({each['requests']:,})" for each in unpriced["models"]]
         more = len(named) - _MODELS_NAMED
         models = ", ".join(named[:_MODELS_NAMED]) + (f" and {more} more" if more > 0 else "")
-        verb = "has" if unpriced["requests"] == 1 else "have"
-        yield Text(f"{_calls(unpriced['requests'])} {verb} no known price and count in no sum: {models}\n", "yellow")
+        verbs = "has no known price and counts" if unpriced["requests"] == 1 else "have no known price and count"
+        yield Text(f"{_calls(unpriced['requests'])} {verbs} in no sum: {models}\n", "yellow")
     pending: int = summary["pipeline"].get("pending_rows", 0)
     rejected: int = sum(summary["pipeline"].get("rejected", {}).values())
     state = f"{pending:,} calls wait to be stored" if pending else "all calls are stored"

@@ -1,17 +1,44 @@
 """What a call costs: model names resolved to compiled rate cards, cards applied to usage.
 
-`card.py` is the arithmetic, exact and without dependencies. `catalogue.py` reads genai-prices (extra `server`)
-and compiles its prices into cards. `pricer.py` finds the card for a call and says why when there is none.
+    names -> catalogue -> schedule -> rate -> card
+    who, which model      since when  what is charged, and what it leaves open
+
+`card.py` is the arithmetic, `rate.py` adds what a number is worth, `schedule.py` finds the rate of a moment: exact and
+without dependencies. `catalogue/` reads genai-prices (extra `server`) and compiles its prices into cards.
+`pricer.py` finds the rate for a call and says why when there is none.
 """
 
 from typing import Literal, NamedTuple
 
 CostSource = Literal["provider", "computed", "estimated", "none"]
+"""Who says so: the provider in its response, our computation, our computation with a doubt (`reason` says which),
+or nobody."""
 
 Reason = Literal[
-    "", "unknown_model", "unknown_provider", "no_usage", "contradiction", "unpriced_unit", "not_billable"
+    "",
+    "unknown_model",
+    "unknown_provider",
+    "no_usage",
+    "contradiction",
+    "unpriced_unit",
+    "not_billable",
+    "catalogue_error",
+    "unpriced_part",
+    "unpriced_tier",
+    "cache_lifetime",
 ]
-"""Why a call has no cost."""
+"""Why a call has no cost; the last three say why its cost is only an estimate.
+
+unknown_model, unknown_provider: the catalogue does not have them.
+no_usage: nobody reported how much was consumed.
+contradiction: the parts of the usage do not fit its totals.
+unpriced_unit: the catalogue knows the model, but has no price for what was consumed.
+not_billable: the span repeats or surrounds a call that is billed elsewhere.
+catalogue_error: the price list itself is broken; the log has the traceback.
+unpriced_part: something beside the tokens has no price, so the cost is a lower bound.
+unpriced_tier: the catalogue has no price for the served tier or for batch, so the standard price was taken.
+cache_lifetime: a cache write without its time to live, priced as five minutes; one hour costs more.
+"""
 
 
 class Priced(NamedTuple):
@@ -26,7 +53,8 @@ class Priced(NamedTuple):
     catalogue: str = ""
     """Name and version of the catalogue, such as `genai-prices 0.2.3`."""
     price_provider: str = ""
+    """Whose price list applied, by the catalogue's name: OpenAI's may apply to a call to Azure."""
     price_model: str = ""
-    """What the catalogue calls provider and model."""
+    """What the catalogue calls the model."""
     rate_start: str = ""
     """ISO date since when the applied rate is valid, "" when it always was."""

@@ -1,0 +1,130 @@
+"""One entry of a price list at one time: the price of a usage, and what that number is worth.
+
+A price list multiplies what it has a price for and is silent about the rest. Here the rest is said: a usage of which
+nothing has a price has no cost rather than 0, and a cost that leaves something out is an estimate.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple, Protocol
+
+from llmlab.money import MAX_YOCTO
+from llmlab.pricing import Priced, Reason
+from llmlab.pricing.card import Contradiction, Picker, picker
+from llmlab.usage import EXTRAS, MEASURES, Usage
+
+_TOKENS = ("input", "output")
+
+_new = tuple.__new__
+"""Makes a named tuple from values that are already in order, at two thirds of the price of calling its class."""
+
+
+class Tariff(Protocol):
+    """Whatever turns a usage into yocto-USD: a compiled `Card`, or the catalogue's own code."""
+
+    def cost(self, usage: Usage) -> int:
+        """Return the cost in yocto-USD. Raises `Contradiction`."""
+        ...
+
+
+class Coverage(NamedTuple):
+    """What a tariff has prices for."""
+
+    fields: frozenset[str]
+    """Fields of `Usage` with a price."""
+    per_request: bool = False
+    """Whether the call as such has a price. Such a price covers the searches a call makes (Perplexity)."""
+    free: bool = False
+    """Whether the catalogue says that the model costs nothing, whatever was consumed."""
+
+    def measures(self) -> tuple[str, ...]:
+        """List the fields of which at least one has to be reported, or nothing that was consumed has a price."""
+        priced = tuple(name for name in MEASURES if name in self.fields)
+        return priced or (MEASURES if self.free or self.per_request else ())
+
+    def omissions(self) -> tuple[str, ...]:
+        """List the fields that, when they count anything, the cost leaves out."""
+        if self.free:
+            return ()
+        tokens = _TOKENS if self.fields.intersection(_TOKENS) else ()
+        extras = () if self.per_request else EXTRAS
+        return tuple(name for name in (*tokens, *extras) if name not in self.fields)
+
+
+class Origin(NamedTuple):
+    """Where a price stands."""
+
+    catalogue: str
+    provider: str
+    model: str
+    start: str = ""
+    """ISO date since when the price is valid, "" when it always was."""
+
+
+class Rate:
+    """A tariff together with what it covers and where it comes from."""
+
+    def __init__(self, tariff: Tariff, coverage: Coverage, origin: Origin, tier_doubt: str = "") -> None:
+        """`tier_doubt` says in words why this is not the price of the served tier, "" when it is."""
+        self.tariff = tariff
+        self.coverage = coverage
+        self.origin = origin
+        self.tier_doubt = tier_doubt
+        self._computed = ("computed", "", "", *origin)
+        measures = coverage.measures()
+        self._measures = _pick(measures)
+        self._unmeasured = self._measures(Usage())
+        omissions = coverage.omissions()
+        self._omissions = _pick(omissions)
+        self._splits_lifetimes = "cache_write_1h" in coverage.fields
+        self._doubtful = bool(tier_doubt or omissions or self._splits_lifetimes)
+
+    def price(self, usage: Usage) -> Priced:
+        """Price one usage."""
+        if self._measures(usage) == self._unmeasured:
+            return self._none("unpriced_unit", self._unpriced(usage))
+        try:
+            cost = self.tariff.cost(usage)
+        except Contradiction as contradiction:
+            return self._none("contradiction", str(contradiction))
+        if cost > MAX_YOCTO:
+            return self._none("contradiction", f"{_counted(usage)} would cost 1e14 USD or more")
+        if self._doubtful and (
+            self.tier_doubt or any(self._omissions(usage)) or (self._splits_lifetimes and _lifetime_unknown(usage))
+        ):
+            return self._estimate(cost, usage)
+        return _new(Priced, (cost, *self._computed))
+
+    def _none(self, reason: Reason, detail: str) -> Priced:
+        return Priced(None, "none", reason, detail, *self.origin)
+
+    def _estimate(self, cost: int, usage: Usage) -> Priced:
+        doubts = list(self._doubts(usage))
+        return Priced(cost, "estimated", doubts[0][0], "; ".join(detail for _, detail in doubts), *self.origin)
+
+    def _doubts(self, usage: Usage) -> Iterator[tuple[Reason, str]]:
+        if self.tier_doubt:
+            yield "unpriced_tier", self.tier_doubt
+        for name in self.coverage.omissions():
+            if count := getattr(usage, name):
+                yield "unpriced_part", f"{name} {count} has no price at {self._name()} and is left out"
+        if self._splits_lifetimes and _lifetime_unknown(usage):
+            yield "cache_lifetime", f"cache_write {usage.cache_write} without its time to live, priced as 5 minutes"
+
+    def _unpriced(self, usage: Usage) -> str:
+        prices = ", ".join(self.coverage.measures()) or "nothing"
+        return f"{_counted(usage)} at {self._name()}, which has a price for {prices}"
+
+    def _name(self) -> str:
+        return f"{self.origin.provider}/{self.origin.model}"
+
+
+def _pick(names: Collection[str]) -> Picker:
+    return picker([Usage._fields.index(name) for name in names])
+
+
+def _lifetime_unknown(usage: Usage) -> bool:
+    return bool(usage.cache_write and usage.cache_write_1h is None and usage.cache_write > (usage.cache_write_5m or 0))
+
+
+def _counted(usage: Usage) -> str:
+    return ", ".join(f"{name} {count}" for name, count in usage._asdict().items() if count is not None)
