@@ -39,14 +39,14 @@ def same_response(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[G
     billable anyway are left alone.
     """
     billable = [position for position in positions if calls[position].reading.billable]
-    depths = _depths(calls)
+    groups = _alike(billable, lambda position: _response(calls[position]))
+    depths = _depths(calls) if groups else {}
 
     def preference(position: int) -> tuple[bool, int, int]:
         call = calls[position]
         return not call.reading.usage.known, -depths[_identity(call)], position
 
-    for group in _alike(billable, lambda position: _response(calls[position])):
-        yield sorted(group, key=preference)
+    return [sorted(group, key=preference) for group in groups]
 
 
 RULES: tuple[Rule, ...] = (same_span, same_response)
@@ -72,7 +72,7 @@ def _response(call: Call) -> Hashable:
     return (*_tenant(call), response_id) if response_id else None
 
 
-def _alike(positions: Iterable[int], key: Callable[[int], Hashable]) -> Iterable[list[int]]:
+def _alike(positions: Iterable[int], key: Callable[[int], Hashable]) -> list[list[int]]:
     """Group positions by a key; None groups with nothing."""
     groups: defaultdict[Hashable, list[int]] = defaultdict(list)
     for position in positions:

@@ -3,17 +3,20 @@
 One bad span never costs its batch: it is counted under a reason, and the sender is told the first one in words.
 """
 
+import logging
 import time
 from collections import Counter
 from functools import lru_cache
-from typing import NamedTuple
 
 from llmlab_exporter.call import Call, Intake, Reading
 from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.dialects import DIALECTS
 from llmlab_exporter.provider_names import provider_of
-from llmlab_exporter.reading.values import text
-from llmlab_exporter.span import Attributes, Decoded, RawSpan
+from llmlab_exporter.reading.origin import Defaults, Origin, origin_of
+from llmlab_exporter.reading.values import MAX_TEXT_CHARS
+from llmlab_exporter.span import Attributes, Decoded, RawSpan, Scope
+
+_log = logging.getLogger(__name__)
 
 _TRACE_ID_BYTES = 16
 _SPAN_ID_BYTES = 8
@@ -22,25 +25,6 @@ EARLIEST_NS = 1_577_836_800 * 10**9
 """2020-01-01: no provider billed tokens before. A clock that says so was never set."""
 AHEAD_NS = 86_400 * 10**9
 """How far a sender's clock may be ahead of ours; a wrong time zone is less."""
-
-
-class Defaults(NamedTuple):
-    """What a resource belongs to when it does not say so itself."""
-
-    org: str = "default"
-    project: str = "default"
-    service: str = "unknown_service"
-    """As OpenTelemetry's SDKs call a service without a name."""
-    environment: str = "default"
-
-
-class Origin(NamedTuple):
-    """Where spans come from."""
-
-    org: str
-    project: str
-    service: str
-    environment: str
 
 
 class RefusedSpan(ValueError):
@@ -63,18 +47,18 @@ def normalise(decoded: Decoded, defaults: Defaults | None = None, *, latest_ns: 
     rejection = decoded.broken[0] if decoded.broken else ""
     for group in decoded.groups:
         origin = origin_of(group.resource, defaults or Defaults())
-        claimed = dialect_of_scope(group.scope.name)
+        claimed = dialect_of_scope(group.scope.name[:MAX_TEXT_CHARS])
         for span in group.spans:
-            dialect = claimed or dialect_of_markers(span.attributes)
-            reading = dialect.read(span, group.scope) if dialect else None
-            if dialect is None or reading is None:
-                ignored += 1
-                continue
             try:
-                calls.append(_call(span, dialect, reading, origin, latest_ns))
+                call = _call(span, group.scope, claimed, origin, latest_ns)
             except RefusedSpan as refusal:
                 refused[refusal.reason] += 1
                 rejection = rejection or str(refusal)
+                continue
+            if call is None:
+                ignored += 1
+            else:
+                calls.append(call)
     return Intake(calls, ignored, dict(refused), rejection)
 
 
@@ -93,19 +77,12 @@ def dialect_of_markers(attributes: Attributes) -> Dialect | None:
     return None
 
 
-def origin_of(resource: Attributes, defaults: Defaults) -> Origin:
-    """Read where spans come from off their resource."""
-    return Origin(
-        org=text(resource.get("llmlab.org")) or defaults.org,
-        project=text(resource.get("llmlab.project")) or defaults.project,
-        service=text(resource.get("service.name")) or defaults.service,
-        environment=text(resource.get("deployment.environment.name"))
-        or text(resource.get("deployment.environment"))  # its old name
-        or defaults.environment,
-    )
-
-
-def _call(span: RawSpan, dialect: Dialect, reading: Reading, origin: Origin, latest_ns: int) -> Call:
+def _call(span: RawSpan, scope: Scope, claimed: Dialect | None, origin: Origin, latest_ns: int) -> Call | None:
+    """Return the call that a span tells of, None when it tells of none."""
+    dialect = claimed or dialect_of_markers(span.attributes)
+    reading = _read(dialect, span, scope) if dialect else None
+    if dialect is None or reading is None:
+        return None
     start_ns, end_ns = _times(span, latest_ns)
     model = reading.response_model or reading.request_model
     return Call(
@@ -123,6 +100,14 @@ def _call(span: RawSpan, dialect: Dialect, reading: Reading, origin: Origin, lat
         model,
         reading,
     )
+
+
+def _read(dialect: Dialect, span: RawSpan, scope: Scope) -> Reading | None:
+    try:
+        return dialect.read(span, scope)
+    except Exception as error:
+        _log.exception("the dialect %s cannot read a span of %.200r %.50r", dialect.name, scope.name, scope.version)
+        raise RefusedSpan("unreadable", f"a span that the dialect {dialect.name} cannot read: {error!r}") from error
 
 
 def _id(raw: bytes, size: int, name: str) -> bytes:

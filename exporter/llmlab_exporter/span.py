@@ -68,6 +68,8 @@ class Wanted(NamedTuple):
     needles: tuple[bytes, ...] = ()
     """Pieces of which every wanted span contains at least one; none at all for every span."""
     events: bool = False
+    resource_keys: frozenset[str] | None = None
+    """Attribute keys of resources, like `keys`."""
 
 
 EVERYTHING = Wanted(events=True)

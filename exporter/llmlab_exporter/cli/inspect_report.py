@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from llmlab.cli.dollars import dollars
 from llmlab.money import plain, usd
 from llmlab.pricing import Priced
 from llmlab.usage import Usage
-from llmlab_exporter.inspection import Inspected, Inspection
+from llmlab_exporter.assess import Line
+from llmlab_exporter.inspection import Inspection
 
 _ALWAYS = ("input", "output", "cache_read", "cache_write", "reasoning")
 """Counts that are printed even when nobody knows them."""
@@ -28,8 +30,8 @@ _SHORT_ID = 8
 
 def print_json(file: Path, inspection: Inspection) -> None:
     """Print one object per span, and refusals to standard error."""
-    for span in inspection.spans:
-        click.echo(json.dumps({"file": str(file), **_fields(span)}))
+    for line in inspection.lines:
+        click.echo(json.dumps({"file": str(file), **_fields(line)}))
     if refusals := _refusals(inspection):
         click.echo(f"warning: {file}: {refusals}", err=True)
 
@@ -39,16 +41,16 @@ def print_table(file: Path, inspection: Inspection) -> None:
     watched = os.isatty(1) or "COLUMNS" in os.environ
     console = Console(width=None if watched else _PIPE_WIDTH, highlight=False)
     console.print(Text(str(file), style="bold"))
-    if inspection.spans:
-        console.print(_table(inspection.spans))
+    if inspection.lines:
+        console.print(_table(inspection.lines))
     console.print(Text(_summary(inspection), style="dim"))
     if refusals := _refusals(inspection):
         console.print(Text(refusals, style="red"))
     console.print()
 
 
-def _fields(span: Inspected) -> dict[str, Any]:
-    call, priced, duplicate_of = span
+def _fields(line: Line) -> dict[str, Any]:
+    call, priced, duplicate_of = line
     reading = call.reading
     return {
         "trace_id": call.trace_id.hex(),
@@ -87,23 +89,23 @@ def _rate(priced: Priced) -> dict[str, str | None] | None:
     }
 
 
-def _table(spans: list[Inspected]) -> Table:
+def _table(lines: Sequence[Line]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for title in ("span", "dialect", "provider", "model"):
         table.add_column(title, overflow="fold")
     for title in ("input", "cached", "output", "cost"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("note", overflow="fold")
-    for span in spans:
-        call, usage = span.call, span.call.reading.usage
+    for line in lines:
+        call, usage = line.call, line.call.reading.usage
         table.add_row(
             call.span_id.hex()[:_SHORT_ID],
             call.dialect,
             Text(call.provider or "?"),
             Text(call.model or "?"),
             *map(_count, (usage.input, usage.cache_read, usage.output)),
-            _cost(span),
-            Text(_note(span), style="dim"),
+            _cost(line),
+            Text(_note(line), style="dim"),
         )
     return table
 
@@ -112,31 +114,31 @@ def _count(count: int | None) -> str:
     return "?" if count is None else f"{count:,}"
 
 
-def _cost(span: Inspected) -> Text:
-    if not span.call.reading.billable:
+def _cost(line: Line) -> Text:
+    if not line.call.reading.billable:
         return Text("-", style="dim")
-    cost = span.priced.cost_yocto
+    cost = line.priced.cost_yocto
     return Text(dollars(None if cost is None else usd(cost)), style="red" if cost is None else "")
 
 
-def _note(span: Inspected) -> str:
-    reading = span.call.reading
-    if span.duplicate_of:
-        return f"same call as {span.duplicate_of.hex()[:_SHORT_ID]}"
+def _note(line: Line) -> str:
+    reading = line.call.reading
+    if line.duplicate_of:
+        return f"same call as {line.duplicate_of.hex()[:_SHORT_ID]}"
     if not reading.billable:
         return f"{reading.error or reading.operation or 'not a call'}: not billed"
-    said_by = {"provider": "by the provider", "estimated": "estimated"}.get(span.priced.source, "")
-    return "; ".join(filter(None, (said_by, reading.error, span.priced.detail, *reading.flaws)))
+    said_by = {"provider": "by the provider", "estimated": "estimated"}.get(line.priced.source, "")
+    return "; ".join(filter(None, (said_by, reading.error, line.priced.detail, *reading.flaws)))
 
 
 def _summary(inspection: Inspection) -> str:
-    billed = [span for span in inspection.spans if span.call.reading.billable]
-    costs = [span.priced.cost_yocto for span in billed if span.priced.cost_yocto is not None]
+    billed = [line for line in inspection.lines if line.call.reading.billable]
+    costs = [line.priced.cost_yocto for line in billed if line.priced.cost_yocto is not None]
     unpriced = len(billed) - len(costs)
     parts = [f"{len(billed)} billed: {dollars(usd(sum(costs))) if costs or not billed else 'unpriced'}"]
     if unpriced and costs:
         parts.append(f"{unpriced} of them unpriced")
-    repeated = sum(1 for span in inspection.spans if span.duplicate_of)
+    repeated = sum(1 for line in inspection.lines if line.duplicate_of)
     parts.append(f"{repeated} duplicates, {inspection.ignored} other spans")
     return ", ".join(parts)
 

@@ -6,15 +6,13 @@ the official protobuf classes.
 
 from llmlab_exporter.decode import json, slim
 from llmlab_exporter.decode.errors import MalformedRequest, UnsupportedContentType
+from llmlab_exporter.decode.limits import MAX_SPANS
 from llmlab_exporter.span import EVERYTHING, Decoded, Wanted
 
-__all__ = ["JSON", "MAX_SPANS", "PROTOBUF", "MalformedRequest", "UnsupportedContentType", "decode"]
+__all__ = ["JSON", "PROTOBUF", "MalformedRequest", "UnsupportedContentType", "decode"]
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
-
-MAX_SPANS = 65_536
-"""Of one request. SDKs send 512; a Collector batches 8,192 and adds to them whatever one request brings."""
 
 
 def decode(body: bytes, content_type: str, wanted: Wanted = EVERYTHING, *, max_spans: int = MAX_SPANS) -> Decoded:

@@ -14,11 +14,10 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from llmlab_exporter.decode import schema
-from llmlab_exporter.decode.errors import MalformedSpan
+from llmlab_exporter.decode.errors import MalformedRequest, MalformedSpan
+from llmlab_exporter.decode.limits import MAX_DEPTH, MAX_ELEMENTS
+from llmlab_exporter.decode.wire import messages
 from llmlab_exporter.span import Attributes, Value
-
-MAX_ATTRIBUTES = 65_536
-"""Of one span. SDKs allow 128 by default; instrumentations that flatten whole conversations write thousands."""
 
 _MEMO_ENTRIES = 16_384
 _MEMO_BYTES = 64
@@ -27,10 +26,12 @@ _MEMO_BYTES = 64
 _MAX_KEY_BYTES = 127
 """Of a wanted attribute: as long as its length fits one byte."""
 
-_KEY_TAG = b"\x0a"
-_VALUE_TAG = 0x12
+_KEY_TAG, _VALUE_TAG = 0x0A, 0x12
 _STRING_TAG, _INT_TAG, _DOUBLE_TAG = 0x0A, 0x18, 0x21
 _DOUBLE = Struct("<d")
+
+_ELEMENTS = 1
+"""The field of an `ArrayValue` and of a `KeyValueList` that holds the elements."""
 
 
 class AttributeReader:
@@ -45,28 +46,26 @@ class AttributeReader:
     def read(self, key_values: Sequence[bytes]) -> Attributes:
         """Read encoded `KeyValue` messages; of several with the same key the last one counts.
 
-        Raises `MalformedSpan` when a wanted one is broken, and when there are more than `MAX_ATTRIBUTES`.
+        Raises `MalformedSpan` when a wanted one is broken.
         """
-        if len(key_values) > MAX_ATTRIBUTES:
-            raise MalformedSpan(f"{len(key_values)} attributes, more than {MAX_ATTRIBUTES}")
         if self._wanted is None:
             return dict(map(_pair, key_values))
         found: dict[str, Value] = {}
         key_of = self._keys.get
         try:
             for each in key_values:
-                if each[:1] != _KEY_TAG:
-                    return self._read_unusual(key_values)
                 value_at = each[1] + 2
                 key = key_of(each[:value_at])
                 if key is not None:
                     found[key] = _values[each[value_at:]]
-        except IndexError as error:
-            raise MalformedSpan("an attribute that ends before its key") from error
+                elif each[0] != _KEY_TAG:
+                    return self._read_unusual(key_values)
+        except IndexError:  # nothing after the tag
+            return self._read_unusual(key_values)
         return found
 
     def _read_unusual(self, key_values: Sequence[bytes]) -> Attributes:
-        """Read `KeyValue` messages of which one does not begin with its key, which is legal but never seen."""
+        """Read `KeyValue` messages of which one does not begin with a key: that is legal, but nobody writes it."""
         wanted = self._wanted or frozenset()
         return {key: value for key, value in map(_pair, key_values) if key in wanted}
 
@@ -74,7 +73,7 @@ class AttributeReader:
 def _beginning(key: bytes) -> bytes:
     if len(key) > _MAX_KEY_BYTES:
         raise ValueError(f"the attribute key {key.decode()!r} is longer than {_MAX_KEY_BYTES} bytes")
-    return _KEY_TAG + bytes([len(key)]) + key
+    return bytes([_KEY_TAG, len(key)]) + key
 
 
 @lru_cache(maxsize=16)
@@ -114,25 +113,50 @@ def _read_value(encoded: bytes) -> Value:
     return _pair(encoded)[1]
 
 
-def _pair(key_value: bytes) -> tuple[str, Value]:
+def _pair(key_value: bytes, depth: int = 0) -> tuple[str, Value]:
     try:
         message = schema.KeyValue.FromString(key_value)
     except DecodeError as error:
         raise MalformedSpan(f"an attribute that is no protobuf: {error}") from error
-    return message.key.decode("utf-8", "replace"), _python(message.value)
+    return _text(message.key), _python(message.value, depth)
 
 
-def _python(any_value: Any) -> Value:
+def _item(encoded: bytes, depth: int) -> Value:
+    try:
+        message = schema.AnyValue.FromString(encoded)
+    except DecodeError as error:
+        raise MalformedSpan(f"an attribute value that is no protobuf: {error}") from error
+    return _python(message, depth)
+
+
+def _python(any_value: Any, depth: int) -> Value:
     kind = any_value.WhichOneof("value")
     if kind is None:
         return None
-    value = getattr(any_value, kind)
+    content = getattr(any_value, kind)
     match kind:
         case "string_value":
-            return value.decode("utf-8", "replace")
+            return _text(content)
         case "array_value":
-            return tuple(map(_python, value.values))
+            return tuple(_item(each, depth + 1) for each in _elements(content, depth))
         case "kvlist_value":
-            return {entry.key.decode("utf-8", "replace"): _python(entry.value) for entry in value.values}
+            return dict(_pair(each, depth + 1) for each in _elements(content, depth))
         case _:
-            return value
+            return content
+
+
+def _elements(encoded: bytes, depth: int) -> list[bytes]:
+    """Return the encoded elements of an `ArrayValue` or a `KeyValueList`, which are both one repeated field."""
+    if depth >= MAX_DEPTH:
+        raise MalformedSpan(f"an attribute value nested more than {MAX_DEPTH} deep")
+    try:
+        ranges = messages(encoded, _ELEMENTS, MAX_ELEMENTS)
+    except MalformedRequest as error:
+        raise MalformedSpan(f"a list that cannot be read: {error}") from error
+    if len(ranges) > MAX_ELEMENTS:
+        raise MalformedSpan(f"a list of more than {MAX_ELEMENTS} elements")
+    return [encoded[start:end] for start, end in ranges]
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

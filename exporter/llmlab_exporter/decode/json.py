@@ -14,17 +14,11 @@ from typing import Any
 import orjson
 
 from llmlab_exporter.decode.errors import MalformedRequest, MalformedSpan
+from llmlab_exporter.decode.limits import MAX_DEPTH, MAX_JSON_OBJECTS
 from llmlab_exporter.decode.wire import refuse_above
 from llmlab_exporter.span import Attributes, Decoded, Event, RawSpan, Scope, SpanGroup, Value, Wanted
 
 _Object = Mapping[str, Any]
-
-_MAX_DEPTH = 32
-"""Of nested attribute values; the protobuf parser draws the line near 48."""
-
-_MAX_OBJECTS = 2_000_000
-"""Of one request: an empty one takes two bytes here and sixty in memory. A body of 16 MiB that says something has
-about 300,000, and braces in prompts count too."""
 
 _KINDS = {
     f"SPAN_KIND_{name}": number
@@ -36,8 +30,8 @@ _STATUS_ERROR = 2
 
 def decode(body: bytes, wanted: Wanted, max_spans: int) -> Decoded:
     """Decode an `ExportTraceServiceRequest` in JSON. Raises `MalformedRequest`."""
-    if body.count(b"{") + body.count(b"[") > _MAX_OBJECTS:
-        raise MalformedRequest(f"the body has more than {_MAX_OBJECTS} objects and lists; send smaller batches")
+    if body.count(b"{") + body.count(b"[") > MAX_JSON_OBJECTS:
+        raise MalformedRequest(f"the body has more than {MAX_JSON_OBJECTS} objects and lists; send smaller batches")
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -53,7 +47,7 @@ def _request(request: object, wanted: Wanted, max_spans: int) -> Decoded:
     broken: list[str] = []
     total = 0
     for outer in _objects(_object(request, "the request"), "resourceSpans"):
-        resource = _attributes(_object(_get(outer, "resource", {}), "resource"), None)
+        resource = _attributes(_object(_get(outer, "resource", {}), "resource"), wanted.resource_keys)
         for inner in _objects(outer, "scopeSpans"):
             scope = _object(_get(inner, "scope", {}), "scope")
             raw_spans = _list(inner, "spans")
@@ -103,8 +97,8 @@ def _value(raw: object, depth: int = 0) -> Value:
     """Read an `AnyValue`; of several kinds in one object the first is taken. Raises `MalformedSpan`."""
     if raw is None:
         return None
-    if depth > _MAX_DEPTH:
-        raise MalformedSpan(f"an attribute value nested more than {_MAX_DEPTH} deep")
+    if depth > MAX_DEPTH:
+        raise MalformedSpan(f"an attribute value nested more than {MAX_DEPTH} deep")
     for name, content in _object(raw, "attribute value").items():
         read = _VALUE_KINDS.get(_camel(name))
         if read is not None and content is not None:
@@ -127,7 +121,8 @@ def _int(content: object, _depth: int = 0) -> int:
         number = int(content)
     except (ValueError, OverflowError):
         return _wrong("integer", content)
-    return number if isinstance(content, str) or number == content else _wrong("integer", content)
+    whole = isinstance(content, str) or number == content
+    return number if whole and number.bit_length() <= 64 else _wrong("integer", content)
 
 
 def _double(content: object, _depth: int) -> float:

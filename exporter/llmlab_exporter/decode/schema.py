@@ -3,8 +3,8 @@
 They are compatible on the wire with opentelemetry/proto/trace/v1/trace.proto and common/v1/common.proto, but made
 for reading fast:
 
-* Attributes and events are `bytes`, so that each is parsed by whoever wants it, if anybody does. An attribute that
-  nobody wants, such as a prompt, is never read, and one that was met before is found by its bytes.
+* Attributes, events and lists are `bytes`, so that each is parsed by whoever wants it, if anybody does. An attribute
+  that nobody wants, such as a prompt, is never read, and one that was met before is found by its bytes.
 * Fields that nobody wants are absent, and texts are `bytes`, so that a text that is no UTF-8 costs only itself.
 """
 
@@ -21,12 +21,10 @@ _FIELDS: dict[str, dict[str, tuple[int, str]]] = {
         "bool_value": (2, "bool"),
         "int_value": (3, "int64"),
         "double_value": (4, "double"),
-        "array_value": (5, "ArrayValue"),
-        "kvlist_value": (6, "KeyValueList"),
+        "array_value": (5, "bytes"),
+        "kvlist_value": (6, "bytes"),
         "bytes_value": (7, "bytes"),
     },
-    "ArrayValue": {"values": (1, "repeated AnyValue")},
-    "KeyValueList": {"values": (1, "repeated KeyValue")},
     "KeyValue": {"key": (1, "bytes"), "value": (2, "AnyValue")},
     "Resource": {"attributes": (1, "repeated bytes")},
     "InstrumentationScope": {"name": (1, "bytes"), "version": (2, "bytes")},
@@ -86,6 +84,7 @@ def _class(name: str) -> Any:
     return message_factory.GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
 
 
+AnyValue = _class("AnyValue")
 Event = _class("Event")
 InstrumentationScope = _class("InstrumentationScope")
 KeyValue = _class("KeyValue")

@@ -10,10 +10,14 @@ from google.protobuf.message import DecodeError
 from llmlab_exporter.decode import schema
 from llmlab_exporter.decode.attributes import AttributeReader, reader_of
 from llmlab_exporter.decode.errors import MalformedRequest, MalformedSpan
-from llmlab_exporter.decode.wire import split
+from llmlab_exporter.decode.limits import MAX_ATTRIBUTES
+from llmlab_exporter.decode.wire import count_fields, split
 from llmlab_exporter.span import Attributes, Decoded, Event, RawSpan, Scope, SpanGroup, Wanted
 
 _STATUS_ERROR = 2
+
+_MEMO_BYTES = 16 * 1024
+"""A process sends the same resource with every request; it has one or two KiB."""
 
 
 def decode(body: bytes, wanted: Wanted, max_spans: int) -> Decoded:
@@ -32,9 +36,9 @@ def decode(body: bytes, wanted: Wanted, max_spans: int) -> Decoded:
                 continue
             try:
                 spans.append(_span(raw, reader, wanted.events))
-            except (DecodeError, MalformedSpan) as error:
+            except (DecodeError, MalformedSpan, MalformedRequest) as error:
                 broken.append(f"the span at byte {start} ({end - start} bytes) cannot be read: {error}")
-        groups.append(SpanGroup(_resource(frame.resource), _scope(frame.scope), spans))
+        groups.append(SpanGroup(_resource(frame.resource, wanted.resource_keys), _scope(frame.scope), spans))
     return Decoded(groups, broken, skipped)
 
 
@@ -52,6 +56,7 @@ _fixed_fields: Callable[[Any], tuple[Any, ...]] = attrgetter(
 
 
 def _span(raw: bytes, reader: AttributeReader, with_events: bool) -> RawSpan:
+    _refuse_crowd(raw)
     span = schema.Span.FromString(raw)
     trace_id, span_id, parent_id, name, kind, start_ns, end_ns, status, attributes = _fixed_fields(span)
     return RawSpan(
@@ -73,15 +78,27 @@ def _event(raw: bytes, reader: AttributeReader) -> Event:
     return Event(_text(event.name), event.time_unix_nano, reader.read(event.attributes))
 
 
-@lru_cache(maxsize=256)
-def _resource(raw: bytes) -> Attributes:
+def _resource(raw: bytes, wanted: frozenset[str] | None) -> Attributes:
+    return (_usual_resource if len(raw) <= _MEMO_BYTES else _read_resource)(raw, wanted)
+
+
+def _read_resource(raw: bytes, wanted: frozenset[str] | None) -> Attributes:
     try:
-        return reader_of(None).read(schema.Resource.FromString(raw).attributes)
+        _refuse_crowd(raw)
+        return reader_of(wanted).read(schema.Resource.FromString(raw).attributes)
     except (DecodeError, MalformedSpan) as error:
         raise MalformedRequest(f"a resource that cannot be read: {error}") from error
 
 
-@lru_cache(maxsize=256)
+_usual_resource = lru_cache(maxsize=256)(_read_resource)
+
+
+def _refuse_crowd(raw: bytes) -> None:
+    """Raise `MalformedSpan` for a message with an absurd number of attributes, before memory is taken for them."""
+    if len(raw) > 2 * MAX_ATTRIBUTES and count_fields(raw, MAX_ATTRIBUTES) > MAX_ATTRIBUTES:
+        raise MalformedSpan(f"more than {MAX_ATTRIBUTES} attributes")
+
+
 def _scope(raw: bytes) -> Scope:
     try:
         scope = schema.InstrumentationScope.FromString(raw)

@@ -8,6 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from llmlab_exporter.dialect import Dialect
+from llmlab_exporter.reading import origin
 from llmlab_exporter.span import Wanted
 
 
@@ -22,5 +23,6 @@ WANTED = Wanted(
     keys=frozenset(key for dialect in DIALECTS for key in (*dialect.attributes, *dialect.markers)),
     needles=tuple(dict.fromkeys(needle.encode() for dialect in DIALECTS for needle in dialect.needles)),
     events=any(dialect.wants_events for dialect in DIALECTS),
+    resource_keys=frozenset(origin.KEYS),
 )
-"""What the decoders must bring for all of them."""
+"""What the decoders must bring."""

@@ -32,7 +32,7 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
     compaction = read_counts(_COMPACTION, span.attributes)
     return reading._replace(
         usage=_sum(reading.usage, compaction.usage),
-        tier=text(span.attributes.get(_TIER)),
+        tier=text(span.attributes.get(_TIER)) or reading.tier,
         flaws=(*reading.flaws, *compaction.flaws),
         usage_spoiled=reading.usage_spoiled or compaction.spoiled,
     )

@@ -42,18 +42,13 @@ def read(span: RawSpan, scope: Scope) -> Reading | None:
         return None
     if _OLD_PROVIDER in said:
         reading = reading._replace(provider=reading.provider or text(said[_OLD_PROVIDER]))
-    if not reading.tier:
-        reading = _with_old_tier(reading, span)
+    if not (reading.tier or said.keys().isdisjoint(_OLD_TIERS)):
+        reading = reading._replace(tier=next(filter(None, (text(said.get(key)) for key in _OLD_TIERS)), ""))
     if _CLAIMED_COST in said:
         reading = reading._replace(claimed_cost=amount_usd(said[_CLAIMED_COST]))
     if _cache_exceeds_input(reading) and not scope.name.startswith(_SCOPES):
         reading = reading._replace(usage=with_cache_inside(reading.usage), usage_source="estimated")
     return reading
-
-
-def _with_old_tier(reading: Reading, span: RawSpan) -> Reading:
-    tier = next(filter(None, (text(span.attributes.get(key)) for key in _OLD_TIERS)), "")
-    return reading._replace(tier=tier) if tier else reading
 
 
 def _cache_exceeds_input(reading: Reading) -> bool:

@@ -5,7 +5,6 @@ terminal.
 """
 
 from decimal import Decimal, InvalidOperation
-from math import isfinite
 
 from llmlab_exporter.span import Value
 
@@ -15,12 +14,15 @@ MAX_TEXT_CHARS = 256
 MAX_COST_USD = Decimal(1_000_000)
 """Of one call. The dearest one possible, a million tokens at the dearest price, costs about a thousand."""
 
+MAX_SECONDS = 10**9
+"""Thirty years."""
+
 _MAX_NUMBER_CHARS = 64
 
 
 def text(value: Value) -> str:
     """Return a text of printable characters, cut after 256 of them; "" for anything else."""
-    if not isinstance(value, str):
+    if type(value) is not str:
         return ""
     if len(value) <= MAX_TEXT_CHARS and value.isprintable():
         return value
@@ -42,8 +44,8 @@ def truth(value: Value) -> bool | None:
 
 
 def seconds(value: Value) -> float | None:
-    """Return a finite duration of 0 or more seconds; None for anything else."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value >= 0:
+    """Return a duration from 0 to `MAX_SECONDS`; None for anything else."""
+    if (type(value) is float or type(value) is int) and 0 <= value <= MAX_SECONDS:
         return float(value)
     return None
 
