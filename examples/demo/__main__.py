@@ -67,7 +67,7 @@ def run_app(provider_url: str, exporter_url: str) -> None:
     }
     started = time.monotonic()
     command = [PROGRAMS / "opentelemetry-instrument", sys.executable, APP]
-    ended = subprocess.run(command, env=environment, timeout=APP_TIMEOUT_S, check=False)  # noqa: S603 - our own
+    ended = subprocess.run(command, env=environment, timeout=APP_TIMEOUT_S, check=False)
     if ended.returncode:
         raise DemoError(f"the application ended with exit code {ended.returncode}")
     print(f"  done in {time.monotonic() - started:.1f} s\n")
@@ -76,7 +76,7 @@ def run_app(provider_url: str, exporter_url: str) -> None:
 def show_status(exporter_url: str) -> None:
     """Show the spend with the command that everybody uses."""
     print(f"$ llmlab status --url {exporter_url}", flush=True)
-    ended = subprocess.run([PROGRAMS / "llmlab", "status", "--url", exporter_url], check=False)  # noqa: S603 - our own
+    ended = subprocess.run([PROGRAMS / "llmlab", "status", "--url", exporter_url], check=False)
     if ended.returncode:
         raise DemoError(f"'llmlab status' ended with exit code {ended.returncode}")
 

@@ -22,7 +22,7 @@ def provider() -> Generator[str]:
     """Run the fake provider; yields its URL."""
     command = [sys.executable, "-m", "fake_provider", "--port", "0"]
     # Ctrl-C is for the demo, which stops its servers in order: hence sessions of their own.
-    with subprocess.Popen(  # noqa: S603 - our own program
+    with subprocess.Popen(
         command, cwd=EXAMPLES, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
@@ -43,7 +43,7 @@ def exporter(directory: Path) -> Generator[str]:
     command += ["--data", directory / "data", "--ready-file", ready]
     with (
         log.open("w") as output,
-        subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True) as process,  # noqa: S603 - our own program
+        subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True) as process,
     ):
         try:
             yield f"http://127.0.0.1:{_wait_for_port(process, ready, log)}"

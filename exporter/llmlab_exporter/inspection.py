@@ -1,6 +1,6 @@
 """One export request taken through the exporter's stages by itself: read, normalised, deduplicated, priced."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from llmlab.pricing.pricer import Pricer
@@ -16,8 +16,8 @@ _LATEST_NS = 2**63 - 1
 class Inspection(NamedTuple):
     """One export request."""
 
-    lines: Sequence[Line]
-    """The spans that a dialect reads, billed or not."""
+    lines: list[Line]
+    """Those that a dialect reads."""
     ignored: int
     """Spans that are no LLM calls."""
     rejected: Mapping[str, int]

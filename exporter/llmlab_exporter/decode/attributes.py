@@ -52,22 +52,24 @@ class AttributeReader:
             return dict(map(_pair, key_values))
         found: dict[str, Value] = {}
         key_of = self._keys.get
-        try:
-            for each in key_values:
+        for each in key_values:
+            try:
                 value_at = each[1] + 2
-                key = key_of(each[:value_at])
-                if key is not None:
-                    found[key] = _values[each[value_at:]]
-                elif each[0] != _KEY_TAG:
-                    return self._read_unusual(key_values)
-        except IndexError:  # nothing after the tag
-            return self._read_unusual(key_values)
+            except IndexError:
+                self._read_unusual(each, found)
+                continue
+            key = key_of(each[:value_at])
+            if key is not None:
+                found[key] = _values[each[value_at:]]
+            elif each[0] != _KEY_TAG:
+                self._read_unusual(each, found)
         return found
 
-    def _read_unusual(self, key_values: Sequence[bytes]) -> Attributes:
-        """Read `KeyValue` messages of which one does not begin with a key: that is legal, but nobody writes it."""
-        wanted = self._wanted or frozenset()
-        return {key: value for key, value in map(_pair, key_values) if key in wanted}
+    def _read_unusual(self, key_value: bytes, found: dict[str, Value]) -> None:
+        """Read a `KeyValue` that does not begin with a key: that is legal, but nobody writes it."""
+        key, value = _pair(key_value) if key_value else ("", None)
+        if self._wanted is not None and key in self._wanted:
+            found[key] = value
 
 
 def _beginning(key: bytes) -> bytes:

@@ -80,7 +80,8 @@ class Pricer:
     def _without_usage(self, key: Key, usage: Usage) -> Priced:
         if flaws := contradictions(usage):
             return self._none("contradiction", "; ".join(flaws))
-        return self._none("no_usage", f"nobody reported what {key[1]!r:.200} at {key[0]!r:.200} consumed")
+        model = next(filter(None, key[1]), "the model")
+        return self._none("no_usage", f"nobody reported what {model:.200} at {key[0] or 'the provider':.200} consumed")
 
     def _resolve(self, key: Key) -> Schedule[Rate] | Priced:
         provider, models, tier, batch = key
