@@ -1,0 +1,1 @@
+"""What an instrumentation costs inside the application; `benchmarks/overhead.py` runs it."""
