@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from fake_provider import openai
+from fake_provider import anthropic, bedrock, cohere, gemini, groq, mistral, openai
 from fake_provider.book import Book
 
 PAUSE_S = 0.05
@@ -21,7 +21,9 @@ def create_app(book: Book, pause_s: float = PAUSE_S) -> Starlette:
     async def show_book(_: Request) -> JSONResponse:
         return JSONResponse({"calls": book.bills()})
 
-    return Starlette(routes=[*openai.routes(book, pause_s), Route("/_book", show_book)])
+    wire_formats = (anthropic, bedrock, cohere, gemini, groq, mistral, openai)
+    routes = [route for wire_format in wire_formats for route in wire_format.routes(book, pause_s)]
+    return Starlette(routes=[*routes, Route("/_book", show_book)])
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:

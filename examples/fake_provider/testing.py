@@ -4,6 +4,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from fake_provider import anthropic
 from fake_provider.book import Book, Exchange
 from fake_provider.server import PAUSE_S, create_app, create_server, listen
 
@@ -23,6 +24,12 @@ class FakeProvider:
         port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.openai_url = f"{self.url}/v1"
+        self.anthropic_url = self.url
+        self.anthropic_bedrock_url = f"{self.url}{anthropic.BEDROCK_PREFIX}"
+        self.anthropic_vertex_url = f"{self.url}{anthropic.VERTEX_PREFIX}"
+        self.bedrock_url = f"{self.url}/bedrock"
+        self.groq_url = f"{self.url}/groq"
+        self.mistral_url = f"{self.url}/mistral"
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="fake-provider", daemon=True
         )

@@ -1,6 +1,7 @@
 """Pieces that several wire formats share: server-sent events, and a response that breaks off."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.responses import StreamingResponse
@@ -19,3 +20,8 @@ class TruncatedResponse(StreamingResponse):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async for chunk in self.body_iterator:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+
+async def once(raw: bytes) -> AsyncIterator[bytes]:
+    """Yield one piece, as the body of a `TruncatedResponse`."""
+    yield raw

@@ -1,0 +1,97 @@
+"""OpenTelemetry's client metrics for GenAI: how long calls took, and how many tokens they used.
+
+Names, attributes and bucket bounds: open-telemetry/semantic-conventions-genai, `docs/gen-ai/gen-ai-metrics.md`, read
+2026-11-21. The histograms know only input and output, so they are for dashboards; costs are computed from the spans.
+"""
+
+from functools import cached_property
+from os import environ
+from typing import TYPE_CHECKING
+
+from opentelemetry import metrics
+
+from llmlab import semconv
+from llmlab._version import __version__
+
+if TYPE_CHECKING:
+    from opentelemetry.util.types import AttributeValue
+
+    from llmlab.providers import Reply, Request
+
+DURATION = "gen_ai.client.operation.duration"
+TOKENS = "gen_ai.client.token.usage"
+
+DURATION_BOUNDS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+TOKEN_BOUNDS = tuple(4**power for power in range(14))
+
+_INPUT = {semconv.COUNT_TYPE: "input"}
+_OUTPUT = {semconv.COUNT_TYPE: "output"}
+
+_API = "opentelemetry.metrics"
+"""Where the classes come from that stand for a provider until there is one. They record nothing."""
+
+
+class ClientMetrics:
+    """The two histograms of one instrumentation scope."""
+
+    def __init__(self, scope: str, provider: metrics.MeterProvider | None = None) -> None:
+        """Without a `provider` the global one is used, which may come later."""
+        self._scope = scope
+        self._provider = provider
+        self._is_on = provider is not None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether somebody collects metrics. Each measurement takes several microseconds, so nobody else pays."""
+        if not self._is_on:
+            self._is_on = _is_collected(metrics.get_meter_provider())
+        return self._is_on
+
+    def record(self, request: "Request", reply: "Reply", error: BaseException | None, duration_s: float) -> None:
+        """Record one call that is over. What was over when we heard of it is left out: nobody saw how long it took."""
+        if not self.is_on or request.results is not None or request.is_over:
+            return
+        attributes = _attributes(request, reply)
+        failed = {} if error is None else {semconv.ERROR_TYPE: type(error).__qualname__}
+        self._duration.record(duration_s, {**attributes, **failed})
+        if reply.usage.input is not None:
+            self._tokens.record(reply.usage.input, {**attributes, **_INPUT})
+        if reply.usage.output is not None:
+            self._tokens.record(reply.usage.output, {**attributes, **_OUTPUT})
+
+    @cached_property
+    def _meter(self) -> metrics.Meter:
+        return metrics.get_meter(self._scope, __version__, self._provider)
+
+    @cached_property
+    def _duration(self) -> metrics.Histogram:
+        return self._meter.create_histogram(
+            DURATION,
+            unit="s",
+            description="GenAI operation duration.",
+            explicit_bucket_boundaries_advisory=DURATION_BOUNDS_S,
+        )
+
+    @cached_property
+    def _tokens(self) -> metrics.Histogram:
+        return self._meter.create_histogram(
+            TOKENS,
+            unit="{token}",
+            description="Number of input and output tokens used.",
+            explicit_bucket_boundaries_advisory=TOKEN_BOUNDS,
+        )
+
+
+def _is_collected(provider: metrics.MeterProvider) -> bool:
+    # Told to export no metrics, OpenTelemetry's launcher still makes a provider, one that throws them away.
+    is_switched_off = environ.get("OTEL_METRICS_EXPORTER", "").strip().lower() == "none"
+    return not is_switched_off and not type(provider).__module__.startswith(_API)
+
+
+def _attributes(request: "Request", reply: "Reply") -> "dict[str, AttributeValue]":
+    attributes: dict[str, AttributeValue] = {semconv.OPERATION: request.operation, **request.endpoint.attributes}
+    if request.model is not None:
+        attributes[semconv.REQUEST_MODEL] = request.model
+    if reply.model:
+        attributes[semconv.RESPONSE_MODEL] = reply.model
+    return attributes

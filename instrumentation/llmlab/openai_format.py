@@ -1,0 +1,126 @@
+"""OpenAI's chat format, which many SDKs and hosts speak: usage, completions, and the chunks of a stream.
+
+Sources: the types of `openai` 3.52 (`CompletionUsage`, `ChatCompletion`, `ChatCompletionChunk`), and what is said at
+each exception below. Read 2026-11-20.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from llmlab.providers import Reply
+from llmlab.usage import NO_USAGE, Usage
+
+_NO_FIELDS: Mapping[str, Any] = {}
+
+
+def read_completion(completion: Any) -> Reply:
+    """Read a chat completion, or an embeddings response."""
+    fields = _fields(completion)
+    reasons = [_fields(choice).get("finish_reason") for choice in fields.get("choices") or ()]
+    return _reply(fields, tuple([reason for reason in reasons if reason]), fields.get("usage"))
+
+
+class ChatChunks:
+    """Reads the chunks of a streamed chat completion. Usage is accepted on any chunk, and the last one wins."""
+
+    __slots__ = ("_hide_usage", "_last", "_model", "_reasons", "_tier", "_usage")
+
+    def __init__(self, *, hide_usage: bool) -> None:
+        """`hide_usage`: the stream reports its usage only because we asked, so the caller must see no trace of it."""
+        self._hide_usage = hide_usage
+        self._last: Any = None
+        self._reasons: dict[int, str] = {}
+        self._usage: Any = None
+
+    def read(self, chunk: Any) -> bool:
+        """Take note of a chunk."""
+        self._last = chunk
+        for choice in chunk.choices or ():
+            if choice.finish_reason is not None:
+                self._reasons[choice.index] = choice.finish_reason
+        usage = chunk.usage
+        if usage is not None:
+            self._usage = usage
+            return self._hide_usage and not chunk.choices
+        if self._hide_usage:
+            # Asked for usage, the server writes `"usage": null` on every chunk. Forgetting that the field was set
+            # makes `model_dump(exclude_unset=True)` and `to_dict()` what they would be without us.
+            chunk.model_fields_set.discard("usage")
+        return False
+
+    def reply(self) -> Reply:
+        """Return what the chunks reported."""
+        reasons = tuple([reason for _, reason in sorted(self._reasons.items())])
+        return _reply(_fields(self._last), reasons, self._usage)
+
+
+def _reply(fields: Mapping[str, Any], finish_reasons: tuple[str, ...], usage: Any) -> Reply:
+    return Reply(
+        fields.get("model"),
+        fields.get("id"),
+        finish_reasons,
+        read_usage(usage),
+        fields.get("service_tier"),
+        _cost_usd(_fields(usage).get("cost")),
+    )
+
+
+def read_usage(usage: Any) -> Usage:
+    """Convert OpenAI's usage: cached, audio and image tokens inside the prompt, reasoning inside the completion."""
+    if usage is None:
+        return NO_USAGE
+    fields = _fields(usage)
+    prompt = _fields(fields.get("prompt_tokens_details"))
+    completion = _fields(fields.get("completion_tokens_details"))
+    reasoning = _count(completion, "reasoning_tokens")
+    return Usage(
+        input=_count(fields, "prompt_tokens"),
+        output=_output(fields, reasoning),
+        cache_read=_count(prompt, "cached_tokens"),
+        cache_write=_count(prompt, "cache_write_tokens"),
+        audio_in=_count(prompt, "audio_tokens"),
+        image_in=_count(prompt, "image_tokens"),
+        reasoning=reasoning,
+        audio_out=_count(completion, "audio_tokens"),
+    )
+
+
+def _output(usage: Mapping[str, Any], reasoning: int | None) -> int | None:
+    """Return all output tokens.
+
+    xAI has counted reasoning beside the completion, where everybody else counts it inside. The total gives it away:
+    prompt, completion and reasoning add up to it.
+    """
+    output = _count(usage, "completion_tokens")
+    if not reasoning or output is None:
+        return output
+    prompt, total = _count(usage, "prompt_tokens"), _count(usage, "total_tokens")
+    return output + reasoning if prompt is not None and total == prompt + output + reasoning else output
+
+
+def _cost_usd(cost: Any) -> str | None:
+    """Return the cost in USD that OpenRouter (`usage.cost`) and Perplexity (`usage.cost.total_cost`) report."""
+    if cost is None:
+        return None
+    amount: Any = cost.get("total_cost") if isinstance(cost, dict) else cost
+    return f"{Decimal(repr(amount)):f}" if type(amount) in {int, float} and amount >= 0 else None
+
+
+def _count(fields: Mapping[str, Any], name: str) -> int | None:
+    value = fields.get(name)
+    return value if type(value) is int and value >= 0 else None
+
+
+def _fields(holder: Any) -> Mapping[str, Any]:
+    """Return the fields of an SDK's object, those included that only newer versions of the SDK know.
+
+    What is inside a field that the SDK does not know arrives as a plain dictionary. (Asking a pydantic model for an
+    attribute that it lacks would take 3 us.)
+    """
+    if holder is None:
+        return _NO_FIELDS
+    if isinstance(holder, dict):
+        return holder
+    unknown = getattr(holder, "model_extra", None)
+    return {**vars(holder), **unknown} if unknown else vars(holder)

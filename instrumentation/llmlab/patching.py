@@ -1,0 +1,128 @@
+"""Wrapping an SDK's functions when the application imports them, and putting the originals back."""
+
+import logging
+from collections.abc import Callable
+from functools import cached_property, partial
+from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import wrapt
+from opentelemetry import metrics, trace
+from packaging.specifiers import SpecifierSet
+
+from llmlab._version import __version__
+from llmlab.client_metrics import ClientMetrics
+from llmlab.faults import Guard
+from llmlab.providers import Call, Provider
+from llmlab.recording import Recorder
+from llmlab.wrapping import Wrapper, own_span_wrapper, wrapper
+
+_logger = logging.getLogger("llmlab")
+
+
+class Patch(NamedTuple):
+    """One attribute that we replaced."""
+
+    owner: Any
+    """The class or module."""
+    attribute: str
+    original: Any
+    replacement: Any
+    inherited: bool
+    """Whether the owner itself had no such attribute."""
+
+
+class Installation:
+    """One provider, instrumented. It never imports the SDK: it waits until the application does."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        tracer_provider: trace.TracerProvider | None = None,
+        meter_provider: metrics.MeterProvider | None = None,
+        *,
+        only_where: Callable[[], bool] | None = None,
+    ) -> None:
+        """Without providers, the global ones are used. `only_where` says which calls to record, by default all; it
+        leaves the functions alone that somebody instruments already."""
+        self._provider = provider
+        scope = f"llmlab.instrumentation.{provider.name}"
+        tracer = trace.get_tracer(scope, __version__, tracer_provider)
+        self._recorder = Recorder(provider, tracer, ClientMetrics(scope, meter_provider))
+        self._only_where = only_where
+        self._active = True
+        self._patches: list[Patch] = []
+        for call in provider.calls:
+            wrapt.register_post_import_hook(partial(self._instrument, call), call.module)
+        for module, function in provider.own_spans:
+            wrapt.register_post_import_hook(partial(self._replace_own_span, function), module)
+
+    def remove(self) -> None:
+        """Put every original back.
+
+        Where another library has wrapped our wrapper since, taking ours out would take theirs out too: it stays and
+        only passes calls on.
+        """
+        self._active = False
+        while self._patches:
+            undo(self._patches.pop())
+
+    def _instrument(self, call: Call, module: ModuleType) -> None:
+        # An exception here would make the application's own import of the SDK fail.
+        with Guard(f"instrument {self._provider.distribution} ({call.module}.{call.attribute})"):
+            if self._active and self._is_supported:
+                self._patch(module, call.attribute, wrapper(call, self._recorder), is_optional=call.is_optional)
+
+    def _replace_own_span(self, function: str, module: ModuleType) -> None:
+        with Guard(f"replace the spans of {self._provider.distribution} ({module.__name__}.{function})"):
+            if self._active and self._is_supported:
+                self._patch(module, function, own_span_wrapper(self._recorder), is_optional=True)
+
+    def _patch(self, module: ModuleType, path: str, around: Wrapper, *, is_optional: bool) -> None:
+        try:
+            owner, attribute, original = wrapt.resolve_path(module, path)
+        except AttributeError:
+            if is_optional:
+                return
+            raise
+        known = next((patch for patch in self._patches if patch.replacement is original), None)
+        if known is not None:  # the module took the function from another one, where we had wrapped it already
+            self._patches.append(known._replace(owner=owner, attribute=attribute))
+            return
+        if self._only_where is not None and isinstance(original, wrapt.FunctionWrapper):
+            return
+        inherited = attribute not in vars(owner)
+        replacement = _replacement(original, around, self._is_wanted)
+        setattr(owner, attribute, replacement)
+        self._patches.append(Patch(owner, attribute, original, replacement, inherited))
+
+    def _is_wanted(self) -> bool:
+        return self._active and (self._only_where is None or self._only_where())
+
+    @cached_property
+    def _is_supported(self) -> bool:
+        name, wanted = self._provider.distribution, self._provider.versions
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            _logger.warning("llmlab does not record calls of %s: it is imported but not installed", name)
+            return False
+        if SpecifierSet(wanted).contains(found, prereleases=True):
+            return True
+        _logger.warning("llmlab does not record calls of %s %s: it supports %s%s", name, found, name, wanted)
+        return False
+
+
+def _replacement(original: Any, around: Wrapper, is_active: Callable[[], bool]) -> Any:
+    return wrapt.FunctionWrapper(original, around, enabled=is_active)
+
+
+def undo(patch: Patch) -> None:
+    """Put an original back, unless another library has wrapped our replacement since."""
+    if vars(patch.owner).get(patch.attribute) is not patch.replacement:
+        return
+    if patch.inherited:
+        delattr(patch.owner, patch.attribute)
+    else:
+        setattr(patch.owner, patch.attribute, patch.original)

@@ -1,0 +1,148 @@
+"""The SDKs we instrument. One SDK is one module in this folder that defines `PROVIDER`; finding it needs no list.
+
+A provider is a value. It names the functions to wrap and says how to read three things: what a call asks for, what a
+response reports, and what the chunks of a stream report. Everything else (patching, spans, settling a stream once,
+sync and async) is shared. A provider module never imports its SDK, except for types, and knows no other provider.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from opentelemetry.util.types import AttributeValue
+
+from llmlab import semconv
+from llmlab.faults import Guard
+from llmlab.hosts import Endpoint
+from llmlab.usage import NO_USAGE, Usage
+
+if TYPE_CHECKING:
+    from llmlab.recording import Recording
+
+
+class Reply(NamedTuple):
+    """What a response or a whole stream reports. None and empty mean: not said."""
+
+    model: str | None = None
+    """The served model."""
+    id: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    """One for each choice."""
+    usage: Usage = NO_USAGE
+    tier: str | None = None
+    """The served tier."""
+    cost_usd: str | None = None
+    """What the provider itself says the call costs, as a plain decimal string in USD."""
+    cut_short: bool = False
+    """Whether a stream ended without an error, but before the provider had said that this is all."""
+    further: "tuple[Reply, ...]" = ()
+    """What other models did within this call and the provider bills beside it, by their own prices. Each gets a span."""
+
+
+class ChunkReader(Protocol):
+    """Reads the chunks of one stream as they pass. It keeps numbers and names, never content."""
+
+    def read(self, chunk: Any) -> bool:
+        """Take note of a chunk. Return True when the caller must not see it, because only we asked for it."""
+        ...
+
+    def reply(self) -> Reply:
+        """Return what the chunks reported so far; called when the stream has ended, however it ended."""
+        ...
+
+
+class Request(NamedTuple):
+    """What one call asks for, and how to make it."""
+
+    operation: str
+    """`chat`, `embeddings` ...: the conventions' `gen_ai.operation.name`."""
+    model: str | None
+    endpoint: Endpoint
+    keywords: Mapping[str, Any]
+    """The keyword arguments to call the SDK with: the caller's, unless a stream has to be asked for its usage."""
+    attributes: Mapping[str, AttributeValue] = {}
+    """Parameters worth recording, by attribute name. Never content."""
+    chunks: ChunkReader | None = None
+    """Reads the stream that the call returns. None when the call does not stream."""
+    raw: bool = False
+    """Whether the SDK hands out its raw response instead of the parsed one (`llmlab.raw_responses`)."""
+    refused: Callable[[Exception], bool] | None = None
+    """Given when `keywords` differ from the caller's: says whether an error means that the provider refuses the
+    difference. The call is then made once more, as the caller wrote it."""
+    overheard: Callable[[], Reply] | None = None
+    """Given when the SDK may fail after the provider has answered, because the answer has not the wanted form. Returns
+    what was answered, which is billed all the same."""
+    listen: "Callable[[Any, Recording], None] | None" = None
+    """Given when the caller reads the body of the response later: listens to that, and settles the recording then."""
+    results: "Callable[[Any], Finished | None] | None" = None
+    """Given when the call only fetches what other calls answered: the results of a batch. Reads one item of the stream
+    that the call returns; None when nothing was billed for it. Each item gets a span, the call itself gets none."""
+    is_over: bool = False
+    """Whether the call was over when we heard of it, so that nobody knows how long it took."""
+
+
+class Finished(NamedTuple):
+    """A billed call that was made elsewhere and is over when we hear of it."""
+
+    request: Request
+    reply: Reply
+
+
+ReadRequest = Callable[[Any, tuple[Any, ...], dict[str, Any]], Request | None]
+"""Reads a call from its instance (None for a plain function), arguments and keywords. None: not a billed call."""
+
+
+def itself(result: Any, wrap: Callable[[Any], Any]) -> Any:
+    """Replace a stream where the result is the stream, as nearly everywhere."""
+    return wrap(result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One function of an SDK that makes a billed call."""
+
+    module: str
+    """The module that defines it. It is patched when the application imports it, and never if it does not."""
+    attribute: str
+    """The path inside the module: `Completions.create`, or `completion` for a plain function."""
+    kind: Literal["sync", "async", "manager"] = "sync"
+    """Whether the result is returned, has to be awaited, or is a context manager that sends the request when it is
+    entered (as the caller wrote it). A generator function returns its generator."""
+    request: ReadRequest
+    reply: Callable[[Any], Reply]
+    """Reads the result of a call that does not stream."""
+    is_optional: bool = False
+    """Whether some supported versions lack the function."""
+    replace_stream: Callable[[Any, Callable[[Any], Any]], Any] = itself
+    """Puts a wrapper around the stream inside a result and returns the result. Override it where the stream is an
+    entry of a response or a field of a helper object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One SDK."""
+
+    name: str
+    """Short and lower case, as in `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=llmlab-<name>`."""
+    distribution: str
+    """The name on the package index."""
+    versions: str
+    """The supported versions, as a version specifier: `>=1.63,<4`."""
+    calls: tuple[Call, ...]
+    tier_attribute: str = semconv.TIER
+    """Where the served tier goes."""
+    own_spans: tuple[tuple[str, str], ...] = ()
+    """The module and the name of each function with which the SDK, in some versions, starts a span of its own for a
+    call. Where we record the call it returns a stand-in for our span instead."""
+
+
+def discover() -> Iterator[Provider]:
+    """Yield every provider in this folder. One that cannot be imported is logged and left out."""
+    for module in iter_modules(__path__):
+        provider: Provider | None = None
+        with Guard(f"load the provider {module.name}"):
+            provider = import_module(f"{__name__}.{module.name}").PROVIDER
+        if provider is not None:
+            yield provider

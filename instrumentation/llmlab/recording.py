@@ -1,0 +1,217 @@
+"""The span of one call: started before the request leaves, settled exactly once, whatever becomes of the call."""
+
+from contextvars import ContextVar
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Self
+
+from opentelemetry import context, trace
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+
+from llmlab import attributes, semconv
+from llmlab.attribution import current_tags
+from llmlab.collector import settle_safely
+from llmlab.faults import Guard
+from llmlab.providers import Finished, Reply
+from llmlab.surroundings import here
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Token
+    from types import TracebackType
+
+    from opentelemetry.util.types import AttributeValue
+
+    from llmlab.client_metrics import ClientMetrics
+    from llmlab.providers import Call, Provider, Request
+
+GENAI_CALL = "opentelemetry.genai.client.inference.context"
+"""Set while an instrumentation of OpenTelemetry's own (opentelemetry-util-genai 1.3b0) records an inference span."""
+
+_recorded: ContextVar[bool] = ContextVar("llmlab_recorded", default=False)
+"""True inside a call that we record: a framework over an SDK that is instrumented too is one call, not two."""
+
+_NOTHING = Reply()
+
+_settling = Guard("settle a call")
+
+
+class Recorder:
+    """Records the calls of one provider."""
+
+    def __init__(self, provider: "Provider", tracer: trace.Tracer, metrics: "ClientMetrics") -> None:
+        self._tier_attribute = provider.tier_attribute
+        self._tracer = tracer
+        self._metrics = metrics
+        self._beginning = Guard(f"begin to record a call of {provider.name}")
+
+    def begin(
+        self, call: "Call", client: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> "Recording | None":
+        """Read a call and start its span. None when it is to be left alone."""
+        with self._beginning:
+            request = None if _is_suppressed() else call.request(client, arguments, keywords)
+            return None if request is None else self._start(request)
+        return None
+
+    def shares_spans_with(self, tracer: trace.Tracer) -> bool:
+        """Say whether spans of this tracer go where ours go. The application may have given the SDK a place of its own,
+        where nobody would see ours."""
+        return _destination(tracer) is _destination(self._tracer)
+
+    def _start(self, request: "Request") -> "Recording | None":
+        if request.results is not None:
+            return self._start_results(request, request.results)
+        name = f"{request.operation} {request.model}" if request.model else request.operation
+        known = {**attributes.of_request(request), **current_tags()}
+        span = self._tracer.start_span(name, kind=trace.SpanKind.CLIENT, attributes=known)
+        is_recording = span.is_recording()
+        if is_recording and (block := here().block) is not None:
+            block.note_call()
+        # Nobody listens to a span that was sampled out, so the call is better left as it is; metrics know no sampling.
+        return self._recording(request, span) if is_recording or self._metrics.is_on else None
+
+    def _recording(self, request: "Request", span: trace.Span) -> "Recording":
+        return Recording(request, self._tier_attribute, span, self._metrics, self._note)
+
+    def _start_results(self, request: "Request", read: "Callable[[Any], Finished | None]") -> "Recording":
+        """Listen to the results of a batch. The recording is the usual one, over a span that records nothing."""
+        chunks = _Results(read, self._note)
+        no_span = trace.NonRecordingSpan(trace.get_current_span().get_span_context())
+        return self._recording(request._replace(chunks=chunks), no_span)
+
+    def _note(self, finished: "Finished") -> None:
+        recording = self._start(finished.request)
+        if recording is not None:
+            recording.settle(finished.reply)
+
+
+class _Results:
+    """Reads the results of a batch as they pass, each of them a call."""
+
+    def __init__(self, read: "Callable[[Any], Finished | None]", note: "Callable[[Finished], None]") -> None:
+        self._read = read
+        self._note = note
+
+    def read(self, chunk: Any) -> bool:
+        finished = self._read(chunk)
+        if finished is not None:
+            self._note(finished)
+        return False
+
+    def reply(self) -> Reply:
+        return _NOTHING
+
+
+class Recording:
+    """One call on its way. Use it as a context manager around the call itself, and settle it once the end is known.
+
+    When nobody holds it any more it settles itself: the caller has thrown the stream away.
+    """
+
+    __slots__ = ("_first_chunk_s", "_metrics", "_note", "_open", "_started_s", "_tier_attribute", "_tokens", "request")
+
+    def __init__(
+        self,
+        request: "Request",
+        tier_attribute: str,
+        span: trace.Span,
+        metrics: "ClientMetrics",
+        note: "Callable[[Finished], None]",
+    ) -> None:
+        self.request = request
+        self._tier_attribute = tier_attribute
+        self._metrics = metrics
+        self._note = note
+        self._open = [span]
+        self._tokens: tuple[Token[context.Context], Token[bool]] | None = None
+        self._started_s = perf_counter()
+        self._first_chunk_s: float | None = None
+
+    def __enter__(self) -> Self:
+        self._tokens = context.attach(trace.set_span_in_context(self._open[0])), _recorded.set(True)
+        return self
+
+    def __exit__(
+        self, kind: "type[BaseException] | None", error: BaseException | None, traceback: "TracebackType | None"
+    ) -> None:
+        # A coroutine that is thrown away is closed in a foreign context, where our tokens mean nothing.
+        if self._tokens is not None and kind is not GeneratorExit:
+            attached, marked = self._tokens
+            _recorded.reset(marked)
+            context.detach(attached)
+        if error is not None:
+            self.give_up(error)
+
+    def __del__(self) -> None:
+        if self._open:
+            settle_safely(self.settle_stream)
+
+    def first_chunk(self) -> None:
+        """Note that the stream began to answer."""
+        self._first_chunk_s = perf_counter() - self._started_s
+
+    def settle_stream(self, *, complete: bool = False, error: BaseException | None = None) -> None:
+        """Settle with what the chunks reported. `complete` means that the stream came to its own end."""
+        if self._open:
+            with _settling:
+                chunks = self.request.chunks
+                self.settle(_NOTHING if chunks is None else chunks.reply(), complete=complete, error=error)
+
+    def give_up(self, error: BaseException | None = None) -> None:
+        """Settle without a reply, unless the SDK failed only after the provider had answered."""
+        with _settling:
+            overheard = self.request.overheard
+            self.settle(_NOTHING if overheard is None else overheard(), error=error)
+
+    def settle(self, reply: Reply, *, complete: bool = True, error: BaseException | None = None) -> None:
+        """End the span; from the second time on, do nothing. Call it where a `Guard` protects the caller.
+
+        The error's message stays out of the span, because providers quote the prompt in it.
+        """
+        try:
+            span = self._open.pop()  # one step, so that only one of two threads gets it
+        except IndexError:
+            return
+        try:
+            span.set_attributes(self._outcome(reply, complete, error))
+            if error is not None:
+                span.set_status(trace.StatusCode.ERROR)
+        finally:
+            span.end()
+        for reply_of_another in reply.further:
+            self._note(_beside(self.request, reply_of_another))
+        self._metrics.record(self.request, reply, error, perf_counter() - self._started_s)
+
+    def _outcome(self, reply: Reply, complete: bool, error: BaseException | None) -> "dict[str, AttributeValue]":
+        outcome = attributes.of_reply(reply, self._tier_attribute)
+        if not complete or reply.cut_short:
+            outcome[semconv.USAGE_SOURCE] = semconv.USAGE_PARTIAL
+        elif reply.usage.known:
+            outcome[semconv.USAGE_SOURCE] = semconv.USAGE_REPORTED
+        if self._first_chunk_s is not None:
+            outcome[semconv.RESPONSE_TIME_TO_FIRST_CHUNK_S] = self._first_chunk_s
+        if error is not None:
+            outcome[semconv.ERROR_TYPE] = type(error).__qualname__
+        return outcome
+
+
+def _beside(request: "Request", reply: Reply) -> "Finished":
+    """Return a call that another model answered within a call."""
+    inherited = {name: value for name, value in request.attributes.items() if name == semconv.BATCH}
+    return Finished(request._replace(model=reply.model, attributes=inherited, chunks=None, is_over=True), reply)
+
+
+def recorded_span() -> trace.Span | None:
+    """Return the span of the call that is being recorded here, None outside of such a call."""
+    span = trace.get_current_span()
+    return span if _recorded.get() and span.is_recording() else None
+
+
+def _destination(tracer: trace.Tracer) -> Any:
+    """Return the span processor of OpenTelemetry's SDK, None without the SDK."""
+    # A tracer that was made before its provider is the API's proxy.
+    return getattr(getattr(tracer, "_tracer", tracer), "span_processor", None)
+
+
+def _is_suppressed() -> bool:
+    return _recorded.get() or context.get_value(GENAI_CALL) is not None or not is_instrumentation_enabled()

@@ -1,0 +1,142 @@
+"""Streams as the caller sees them: the SDK's own object behind a proxy that listens.
+
+A proxy passes for the SDK's object (`isinstance`, attributes, methods), hands out the same chunks, and settles the
+call once: at the end of the stream, at its error, when it is closed, or when nobody holds it any more. Its own state
+is named `_self_*`, which is how wrapt tells it from the state of the object behind.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Self
+
+import wrapt
+
+from llmlab.faults import note
+from llmlab.recording import Recording
+
+if TYPE_CHECKING:
+    from llmlab.providers import ChunkReader
+
+    ObjectProxy = wrapt.ObjectProxy[Any]
+else:
+    ObjectProxy = wrapt.ObjectProxy  # wrapt 1 cannot be subscripted
+
+
+class Watched(ObjectProxy):
+    """An object of the SDK whose closing ends a call."""
+
+    _self_recording: Recording
+
+    def __init__(self, wrapped: Any, recording: Recording) -> None:
+        super().__init__(wrapped)
+        self._self_recording = recording
+
+    def close(self, *args: Any, **keywords: Any) -> Any:
+        """Close the object behind; with an asynchronous one the result is to be awaited."""
+        self._self_recording.settle_stream()
+        return self.__wrapped__.close(*args, **keywords)
+
+    def aclose(self, *args: Any, **keywords: Any) -> Any:
+        """Close the object behind, where it has the method under this name."""
+        self._self_recording.settle_stream()
+        return self.__wrapped__.aclose(*args, **keywords)
+
+    def __enter__(self) -> Any:
+        entered = self.__wrapped__.__enter__()
+        return self if entered is self.__wrapped__ else entered
+
+    def __exit__(self, *error: Any) -> Any:
+        self._self_recording.settle_stream()
+        return self.__wrapped__.__exit__(*error)
+
+    async def __aenter__(self) -> Any:
+        entered = await self.__wrapped__.__aenter__()
+        return self if entered is self.__wrapped__ else entered
+
+    async def __aexit__(self, *error: Any) -> Any:
+        self._self_recording.settle_stream()
+        return await self.__wrapped__.__aexit__(*error)
+
+
+class SyncStream(Watched):
+    """A stream read with `for` or `next()`."""
+
+    def __init__(self, stream: Any, recording: Recording, chunks: "ChunkReader") -> None:
+        super().__init__(stream, recording)
+        self._self_chunks = _pass_on(stream, recording, chunks)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._self_chunks
+
+    def __next__(self) -> Any:
+        return next(self._self_chunks)
+
+
+class AsyncStream(Watched):
+    """A stream read with `async for`."""
+
+    # The proxy's base class has this method, but an asynchronous stream must not pass for an iterable.
+    __iter__: None = None  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    def __init__(self, stream: Any, recording: Recording, chunks: "ChunkReader") -> None:
+        super().__init__(stream, recording)
+        self._self_next = getattr(stream, "__anext__", None) or aiter(stream).__anext__
+        self._self_read = chunks.read
+        self._self_is_fresh = True
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        while True:
+            try:
+                chunk = await self._self_next()
+            except StopAsyncIteration:
+                self._self_recording.settle_stream(complete=True)
+                raise
+            except BaseException as error:
+                self._self_recording.settle_stream(error=error)
+                raise
+            if self._self_is_fresh:
+                self._self_is_fresh = False
+                self._self_recording.first_chunk()
+            try:
+                hidden = self._self_read(chunk)
+            except Exception as error:  # noqa: BLE001 - noted
+                note(error, "read a chunk of a stream")
+                hidden = False
+            if not hidden:
+                return chunk
+
+
+def _pass_on(stream: Iterable[Any], recording: Recording, chunks: "ChunkReader") -> Iterator[Any]:
+    """Yield the chunks that are meant for the caller. A generator, because it costs least for each chunk."""
+    is_fresh = True
+    read = chunks.read
+    try:
+        for chunk in stream:
+            if is_fresh:
+                is_fresh = False
+                recording.first_chunk()
+            try:
+                hidden = read(chunk)
+            except Exception as error:  # noqa: BLE001 - noted; a Guard would cost more than the reading
+                note(error, "read a chunk of a stream")
+                hidden = False
+            if not hidden:
+                yield chunk
+    except GeneratorExit:
+        raise  # whoever closes this generator has thrown the stream away: the recording notices that by itself
+    except BaseException as error:
+        recording.settle_stream(error=error)
+        raise
+    recording.settle_stream(complete=True)
+
+
+def watched(stream: Any, recording: Recording, *, asynchronous: bool) -> Any:
+    """Return the proxy of a stream. Some can be read both ways; how the call was made decides."""
+    chunks = recording.request.chunks
+    if chunks is None:
+        return stream
+    if asynchronous or not hasattr(stream, "__iter__"):
+        return AsyncStream(stream, recording, chunks)
+    return SyncStream(stream, recording, chunks)

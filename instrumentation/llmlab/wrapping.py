@@ -1,0 +1,102 @@
+"""The one wrapper around every function of every SDK."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+
+from llmlab.faults import Guard
+from llmlab.managers import Manager
+from llmlab.raw_responses import watched_response
+from llmlab.recording import recorded_span
+from llmlab.streams import watched
+
+if TYPE_CHECKING:
+    from llmlab.providers import Call, Request
+    from llmlab.recording import Recorder, Recording
+
+_reading = Guard("read a response")
+
+Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+"""What wrapt calls: the original function, the instance (None for a plain function), arguments and keywords."""
+
+
+def wrapper(call: "Call", recorder: "Recorder") -> Wrapper:
+    """Return the function that records one call each time it is called."""
+
+    def sync_call(original: Callable[..., Any], client: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        recording = recorder.begin(call, client, args, keywords)
+        if recording is None:
+            return original(*args, **keywords)
+        with recording:
+            result = _send(original, args, keywords, recording.request)
+        return _receive(result, call, recording)
+
+    async def async_call(
+        original: Callable[..., Awaitable[Any]], client: Any, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any:
+        recording = recorder.begin(call, client, args, keywords)
+        if recording is None:
+            return await original(*args, **keywords)
+        with recording:
+            result = await _send_async(original, args, keywords, recording.request)
+        return _receive(result, call, recording, asynchronous=True)
+
+    def manager_call(original: Callable[..., Any], client: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        begin = partial(recorder.begin, call, client, args, keywords)
+        return Manager(original(*args, **keywords), begin, partial(_receive, call=call))
+
+    return {"sync": sync_call, "async": async_call, "manager": manager_call}[call.kind]
+
+
+def own_span_wrapper(recorder: "Recorder") -> Wrapper:
+    """Return the function that gives an SDK, for the span of its own that it starts, one that stands for ours.
+
+    The stand-in takes no attributes, but has the same ids: what the SDK sends along or puts below refers to our span.
+    """
+
+    def start_span(original: Callable[..., Any], _: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        span = recorded_span()
+        tracer = next((argument for argument in args if isinstance(argument, trace.Tracer)), None)
+        if span is None or (tracer is not None and not recorder.shares_spans_with(tracer)):
+            return original(*args, **keywords)
+        return trace.NonRecordingSpan(span.get_span_context())
+
+    return start_span
+
+
+def _send(original: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any], request: "Request") -> Any:
+    try:
+        return original(*args, **request.keywords)
+    except Exception as error:
+        if request.refused is None or not request.refused(error):
+            raise
+    return original(*args, **keywords)
+
+
+async def _send_async(
+    original: Callable[..., Awaitable[Any]], args: tuple[Any, ...], keywords: dict[str, Any], request: "Request"
+) -> Any:
+    try:
+        return await original(*args, **request.keywords)
+    except Exception as error:
+        if request.refused is None or not request.refused(error):
+            raise
+    return await original(*args, **keywords)
+
+
+def _receive(result: Any, call: "Call", recording: "Recording", *, asynchronous: bool = False) -> Any:
+    """Return the result for the caller; what it reports is on the span now, or will be when the stream ends."""
+    with _reading:
+        if recording.request.raw:
+            return watched_response(result, recording, call.reply, asynchronous=asynchronous)
+        if recording.request.listen is not None:
+            recording.request.listen(result, recording)
+            return result
+        if recording.request.chunks is not None:
+            return call.replace_stream(result, partial(watched, recording=recording, asynchronous=asynchronous))
+        recording.settle(call.reply(result))
+        return result
+    recording.give_up()
+    return result

@@ -1,0 +1,155 @@
+"""Every way of making a call with the SDK `anthropic`, written once for the synchronous and the asynchronous client.
+
+Each returns what the caller sees, as plain data: a call made with and without instrumentation must give the same.
+"""
+
+import json
+import re
+from typing import Any
+
+import pydantic
+from anthropic import AsyncAnthropic
+from anthropic.resources import Messages
+from anthropic.resources.beta import Messages as BetaMessages
+
+from instrumentation.ways import Way, either, have, read_all
+
+MESSAGE: dict[str, Any] = {
+    "model": "claude-haiku-4-5",
+    "messages": [{"role": "user", "content": "one two three four"}],
+    "max_tokens": 50,
+}
+STREAM: dict[str, Any] = {**MESSAGE, "stream": True}
+
+
+class Form(pydantic.BaseModel):
+    """The form that `parse` wants the answer in."""
+
+    count: int
+
+
+IN_FORM: dict[str, Any] = {**MESSAGE, "output_format": Form, "extra_headers": {"x-fake-reply": '{"count": 3}'}}
+
+_VOLATILE = re.compile(r"(msg|req|msgbatch)_\w+")
+
+
+def of_model(model: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the request for another model; the fake provider has models that misbehave."""
+    return {**request, "model": model}
+
+
+async def plain(client: Any) -> Any:
+    return seen(await have(client.messages.create(**MESSAGE)))
+
+
+async def beta_plain(client: Any) -> Any:
+    return seen(await have(client.beta.messages.create(**MESSAGE)))
+
+
+async def streamed(client: Any) -> Any:
+    return await read(await have(client.messages.create(**STREAM)))
+
+
+async def beta_streamed(client: Any) -> Any:
+    return await read(await have(client.beta.messages.create(**STREAM)))
+
+
+async def streamed_in_a_with(client: Any) -> Any:
+    stream = await have(client.messages.create(**STREAM))
+    if isinstance(client, AsyncAnthropic):
+        async with stream:
+            return await read(stream)
+    with stream:
+        return await read(stream)
+
+
+async def helper(client: Any) -> Any:
+    async with either(client.messages.stream(**MESSAGE)) as stream:
+        return await read(stream), seen(await have(stream.get_final_message())), stream.request_id is not None
+
+
+async def helper_text(client: Any) -> Any:
+    async with either(client.messages.stream(**MESSAGE)) as stream:
+        return await read_all(stream.text_stream)
+
+
+async def helper_final_text(client: Any) -> Any:
+    async with either(client.beta.messages.stream(**MESSAGE)) as stream:
+        return await have(stream.get_final_text())
+
+
+async def parsed(client: Any) -> Any:
+    return seen(await have(client.messages.parse(**IN_FORM)))
+
+
+async def beta_parsed(client: Any) -> Any:
+    return seen(await have(client.beta.messages.parse(**IN_FORM)))
+
+
+async def raw(client: Any) -> Any:
+    response = await have(client.messages.with_raw_response.create(**MESSAGE))
+    return type(response), response.status_code, seen(await have(response.parse()))
+
+
+async def raw_streamed(client: Any) -> Any:
+    response = await have(client.messages.with_raw_response.create(**STREAM))
+    stream = await have(response.parse())
+    same = stream is await have(response.parse())
+    return response.__class__, response.status_code, same, await read(stream)
+
+
+async def streaming_parsed(client: Any) -> Any:
+    async with either(client.beta.messages.with_streaming_response.create(**MESSAGE)) as response:
+        return response.__class__, response.status_code, seen(await have(response.parse()))
+
+
+async def streaming_json(client: Any) -> Any:
+    async with either(client.messages.with_streaming_response.create(**MESSAGE)) as response:
+        return steady(json.dumps(await have(response.json())))
+
+
+async def streaming_lines(client: Any) -> Any:
+    async with either(client.messages.with_streaming_response.create(**MESSAGE)) as response:
+        return [steady(line) for line in await read_all(response.iter_lines())]
+
+
+async def streaming_streamed(client: Any) -> Any:
+    async with either(client.messages.with_streaming_response.create(**STREAM)) as response:
+        return await read(await have(response.parse()))
+
+
+_HELPERS = {parsed: Messages, beta_parsed: BetaMessages}
+"""Ways that older versions do not have."""
+
+WAYS: tuple[Way, ...] = (
+    plain,
+    beta_plain,
+    streamed,
+    beta_streamed,
+    streamed_in_a_with,
+    helper,
+    helper_text,
+    helper_final_text,
+    *(way for way, resource in _HELPERS.items() if hasattr(resource, "parse")),
+    raw,
+    raw_streamed,
+    streaming_parsed,
+    streaming_json,
+    streaming_lines,
+    streaming_streamed,
+)
+
+
+async def read(stream: Any) -> Any:
+    """Read a stream; its class is what `isinstance` goes by."""
+    return stream.__class__, [seen(event) for event in await read_all(stream)]
+
+
+def seen(value: Any) -> Any:
+    """Return a model of the SDK as its class, all its fields, and the fields that the server set."""
+    return type(value), steady(repr(value)), steady(value.to_json())
+
+
+def steady(text: str) -> str:
+    """Blank out what differs from call to call."""
+    return _VOLATILE.sub("-", text)

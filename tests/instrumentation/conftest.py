@@ -1,0 +1,59 @@
+"""The real SDK, instrumented, against the fake provider over HTTP; its spans end up in memory."""
+
+from collections.abc import Iterator
+
+import openai
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from fake_provider.testing import FakeProvider
+from instrumentation.spans import Spans
+from llmlab import faults
+from llmlab.instrumentor import LLMLabInstrumentor
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[FakeProvider]:
+    with FakeProvider(pause_s=0.05) as provider:
+        yield provider
+
+
+@pytest.fixture
+def provider(running: FakeProvider) -> FakeProvider:
+    running.reset()
+    return running
+
+
+@pytest.fixture
+def tracer_provider() -> TracerProvider:
+    return TracerProvider()
+
+
+@pytest.fixture
+def spans(tracer_provider: TracerProvider) -> Spans:
+    exporter = InMemorySpanExporter()
+    tracer_provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return Spans(exporter)
+
+
+@pytest.fixture
+def instrumentor(tracer_provider: TracerProvider) -> Iterator[LLMLabInstrumentor]:
+    instrumentor = LLMLabInstrumentor()
+    instrumentor.instrument(tracer_provider=tracer_provider)
+    yield instrumentor
+    if instrumentor.is_instrumented_by_opentelemetry:
+        instrumentor.uninstrument()
+
+
+@pytest.fixture
+def client(provider: FakeProvider) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=provider.openai_url, api_key="fake", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def fresh_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every test see the first fault of a kind."""
+    monkeypatch.setattr(faults, "_logged", set())

@@ -1,0 +1,57 @@
+"""The example applications under `opentelemetry-instrument`, as a user starts them: one span per call, none changed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from fake_provider.testing import FakeProvider
+
+APPS = Path(__file__).parents[2] / "examples" / "apps"
+LAUNCHER = Path(sys.executable).with_name("opentelemetry-instrument")
+
+
+class App(NamedTuple):
+    name: str
+    environment: dict[str, str]
+    """`{url}` stands for the address of the fake provider."""
+    provider: str
+
+
+EXAMPLES = (
+    App("anthropic_app", {"ANTHROPIC_BASE_URL": "{url}", "ANTHROPIC_API_KEY": "fake"}, "anthropic"),
+    App("cohere_app", {"CO_API_URL": "{url}", "CO_API_KEY": "fake"}, "cohere"),
+    App("google_genai_app", {"GOOGLE_GEMINI_BASE_URL": "{url}", "GEMINI_API_KEY": "fake"}, "gcp.gemini"),
+)
+
+
+@pytest.mark.parametrize("app", EXAMPLES, ids=lambda app: app.name)
+def test_every_billed_call_of_the_application_is_one_span(app: App, provider: FakeProvider) -> None:
+    environment = os.environ | {name: value.format(url=provider.url) for name, value in app.environment.items()}
+    environment |= {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+    program = APPS / f"{app.name}.py"
+    ended = subprocess.run(
+        [LAUNCHER, sys.executable, program], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ended.returncode == 0, ended.stderr
+    attributes = [span["attributes"] for span in spans_in(ended.stdout)]
+    billed = [request for request in provider.requests if request.usage is not None]
+    assert len(attributes) == len(billed) >= 3
+    for each in attributes:
+        assert each["gen_ai.provider.name"] == app.provider
+        assert each["llmlab.usage.source"] == "reported"
+
+
+def spans_in(output: str) -> list[dict[str, Any]]:
+    """Return our spans. The console exporter writes each as several lines of JSON, among what the application prints."""
+    spans: list[dict[str, Any]] = []
+    start = output.find("{\n")
+    while start >= 0:
+        span, length = json.JSONDecoder().raw_decode(output[start:])
+        spans.append(span)
+        start = output.find("{\n", start + length)
+    return [span for span in spans if any(name.startswith("gen_ai.") for name in span["attributes"])]

@@ -1,0 +1,116 @@
+"""Reading OpenAI's format, as OpenAI and the hosts that imitate it write it."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from openai.types import CompletionUsage
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from llmlab.openai_format import ChatChunks, read_completion, read_usage
+from llmlab.usage import NO_USAGE, Usage, contradictions
+
+
+def sdk_usage(**fields: Any) -> CompletionUsage:
+    """Return usage as the SDK makes it of a response, which it does not validate."""
+    made: dict[str, Any] = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, **fields}
+    return CompletionUsage.construct(**made)
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (None, NO_USAGE),
+        (sdk_usage(), Usage(input=10, output=5)),
+        (sdk_usage(prompt_tokens_details={"cached_tokens": 0}), Usage(input=10, output=5, cache_read=0)),
+        (sdk_usage(prompt_tokens_details=None), Usage(input=10, output=5)),
+        (sdk_usage(prompt_tokens="10"), Usage(output=5)),
+        (sdk_usage(completion_tokens=-1), Usage(input=10)),
+        (sdk_usage(completion_tokens=True), Usage(input=10)),
+        (SimpleNamespace(prompt_tokens=3, total_tokens=3), Usage(input=3)),
+        ({"prompt_tokens": 3, "prompt_tokens_details": {"audio_tokens": 2}}, Usage(input=3, audio_in=2)),
+    ],
+)
+def test_what_is_not_reported_stays_unknown(usage: Any, expected: Usage) -> None:
+    assert read_usage(usage) == expected
+
+
+@pytest.mark.parametrize(
+    ("completion", "reasoning", "total", "output"),
+    [
+        (300, 200, 310, 300),  # OpenAI: reasoning inside the completion
+        (100, 200, 310, 300),  # xAI, as it began: reasoning beside it
+        (100, 200, 110, 100),  # the total says inside, and nothing is made up
+        (100, 0, 110, 100),
+        (100, 200, None, 100),
+    ],
+)
+def test_reasoning_is_part_of_the_output(completion: int, reasoning: int, total: int | None, output: int) -> None:
+    details = {"reasoning_tokens": reasoning}
+    usage = read_usage(sdk_usage(completion_tokens=completion, total_tokens=total, completion_tokens_details=details))
+    assert (usage.output, usage.reasoning) == (output, reasoning)
+    assert bool(contradictions(usage)) == (reasoning > output)
+
+
+@pytest.mark.parametrize(
+    ("cost", "expected"),
+    [
+        (0.00014, "0.00014"),
+        (1.83e-05, "0.0000183"),
+        (0, "0"),
+        ({"total_cost": 0.006, "request_cost": 0.005}, "0.006"),
+        (-1, None),
+        (True, None),
+        (float("nan"), None),
+        ("0.1", None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_the_cost_that_a_host_reports_is_a_plain_decimal(cost: Any, expected: str | None) -> None:
+    completion = ChatCompletion.construct(id="x", choices=[], usage=sdk_usage(cost=cost))
+    assert read_completion(completion).cost_usd == expected
+
+
+def chunk(**fields: Any) -> ChatCompletionChunk:
+    made: dict[str, Any] = {"id": "x", "model": "m", "choices": [], "usage": None, **fields}
+    return ChatCompletionChunk.construct(**made)
+
+
+def said(finish_reason: str | None = None, index: int = 0) -> dict[str, Any]:
+    return {"choices": [{"index": index, "delta": {}, "finish_reason": finish_reason}]}
+
+
+def test_the_last_usage_wins_whatever_chunk_it_is_on() -> None:
+    chunks = ChatChunks(hide_usage=True)
+    hidden = [
+        chunks.read(chunk(**said(), usage=sdk_usage(completion_tokens=1))),
+        chunks.read(chunk(**said("stop"), usage=sdk_usage(completion_tokens=2))),
+    ]
+    assert hidden == [False, False]
+    assert chunks.reply().usage.output == 2
+
+
+def test_only_a_chunk_of_nothing_but_usage_is_hidden() -> None:
+    chunks = ChatChunks(hide_usage=True)
+    assert not chunks.read(chunk())
+    assert chunks.read(chunk(usage=sdk_usage()))
+
+
+def test_a_caller_who_asked_sees_everything() -> None:
+    chunks = ChatChunks(hide_usage=False)
+    null = chunk(**said())
+    assert not chunks.read(null)
+    assert "usage" in null.model_fields_set
+    assert not chunks.read(chunk(usage=sdk_usage()))
+
+
+def test_a_stream_without_chunks_reports_nothing() -> None:
+    assert ChatChunks(hide_usage=True).reply().usage == NO_USAGE
+
+
+def test_finish_reasons_come_in_the_order_of_the_choices() -> None:
+    chunks = ChatChunks(hide_usage=True)
+    for index, reason in ((1, "length"), (0, "stop")):
+        chunks.read(chunk(**said(reason, index)))
+    assert chunks.reply().finish_reasons == ("stop", "length")
