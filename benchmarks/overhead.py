@@ -125,7 +125,7 @@ def _measure(variants: Sequence[Variant], calls: int, rounds: int) -> Measuremen
 def main() -> None:
     """Run the benchmark and write its figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=90, help="instrumented streams in each process (default: 90)")
+    parser.add_argument("--calls", type=int, default=75, help="instrumented streams in each process (default: 75)")
     parser.add_argument("--rounds", type=int, default=7, help="processes for each variant (default: 7)")
     parser.add_argument("--only", metavar="A,B", help="measure these variants and write nothing")
     options = parser.parse_args()

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 
 from llmlab.pricing.pricer import Pricer
 from llmlab_exporter import metrics
-from llmlab_exporter.api import costs, health
+from llmlab_exporter.api import costs, events, health, recommendations
 from llmlab_exporter.config import Config, StartupError
 from llmlab_exporter.datadir import DataDir
 from llmlab_exporter.ledger.book import Book
@@ -106,6 +106,8 @@ class Exporter:
             routes=[
                 *otlp_http.routes(door, self._telemetry, self._config.max_body_bytes),
                 *costs.routes(self._summary, self._pipeline_state),
+                *events.routes(self._pipeline, self._not_ready),
+                *recommendations.routes(tuple),  # no advice is computed yet
                 *health.routes(self._registry, self._not_ready, self._details),
             ]
         )

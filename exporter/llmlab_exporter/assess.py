@@ -23,6 +23,7 @@ class Line(NamedTuple):
 def assess(calls: Sequence[Call], pricer: Pricer) -> list[Line]:
     """Tell calls from their repetitions, and price those that are billed."""
     repeats = duplicates(calls)
+    calls = [_in_its_project(call) if call.reading.project else call for call in calls]
     if not repeats:
         return [Line(call, price(call, pricer)) for call in calls]
     lines: list[Line] = []
@@ -33,3 +34,7 @@ def assess(calls: Sequence[Call], pricer: Pricer) -> list[Line]:
         else:
             lines.append(Line(call, price(call, pricer)))
     return lines
+
+
+def _in_its_project(call: Call) -> Call:
+    return call._replace(project=call.reading.project)

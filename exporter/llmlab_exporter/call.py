@@ -44,6 +44,9 @@ class Reading(NamedTuple):
     """USD that the provider itself returned in its response. It takes precedence over our own computation."""
     claimed_cost: "Decimal | None" = None
     """USD that another instrumentation computed: evidence to show, never the number."""
+    project: str = ""
+    """Said of this one call; "" where the resource decides. It takes effect after duplicates were found: the spans of
+    others, which tell of the same call, do not say it."""
     feature: str = ""
     user: str = ""
     session: str = ""

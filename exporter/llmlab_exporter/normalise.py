@@ -83,6 +83,8 @@ def _call(span: RawSpan, scope: Scope, claimed: Dialect | None, origin: Origin, 
     reading = _read(dialect, span, scope) if dialect else None
     if dialect is None or reading is None:
         return None
+    if origin.tags:
+        reading = reading._replace(**{field: getattr(reading, field) or tag for field, tag in origin.tags.items()})
     start_ns, end_ns = _times(span, latest_ns)
     model = reading.response_model or reading.request_model
     return Call(

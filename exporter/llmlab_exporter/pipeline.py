@@ -13,11 +13,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from llmlab.pricing import Priced
 from llmlab.pricing.pricer import Pricer
 from llmlab.usage import Usage
 from llmlab_exporter.assess import assess
 from llmlab_exporter.batch import Batch, batch
-from llmlab_exporter.call import Intake
+from llmlab_exporter.call import Call, Intake
 from llmlab_exporter.decode import decode
 from llmlab_exporter.dialects import WANTED
 from llmlab_exporter.ledger.writer import Writer
@@ -37,8 +38,16 @@ class Receipt(NamedTuple):
     """Which ones and why, "" when none was rejected."""
 
 
+class Tracked(NamedTuple):
+    """What became of a call that was reported by itself."""
+
+    priced: Priced
+    is_repeated: bool
+    """Whether it was reported before, and did not count again."""
+
+
 class Pipeline:
-    """Takes export requests. `take` may be called any number of times at once."""
+    """Takes export requests, and single calls. Any number of them may be under way at once."""
 
     def __init__(self, pricer: Pricer, writer: Writer, telemetry: Telemetry) -> None:
         self._pricer = pricer
@@ -54,12 +63,19 @@ class Pipeline:
         """
         loop = asyncio.get_running_loop()
         intake, prepared = await loop.run_in_executor(self._workers, self._prepare, body, content_type)
-        redelivered = 0
-        if prepared.lines:
-            committed = await asyncio.wrap_future(self._writer.commit(prepared))
-            redelivered = committed.redelivered
-        self._telemetry.count_intake(intake, redelivered)
+        await self._commit(intake, prepared)
         return Receipt(sum(intake.rejected.values()), intake.rejection)
+
+    async def track(self, call: Call) -> Tracked:
+        """Process a call that did not come as a span; it is durable when this returns.
+
+        Raises `sqlite3.Error` when the ledger cannot take it now.
+        """
+        loop = asyncio.get_running_loop()
+        intake = Intake([call], 0, {}, "")
+        prepared = await loop.run_in_executor(self._workers, self._assess, intake)
+        redelivered = await self._commit(intake, prepared)
+        return Tracked(prepared.lines[0].priced, redelivered > 0)
 
     async def warm_up(self) -> None:
         """Load what the first request would otherwise wait for: the price list, Arrow, the workers."""
@@ -76,4 +92,16 @@ class Pipeline:
 
     def _prepare(self, body: bytes, content_type: str) -> tuple[Intake, Batch]:
         intake = normalise(decode(body, content_type, WANTED))
-        return intake, batch(assess(intake.calls, self._pricer))
+        return intake, self._assess(intake)
+
+    def _assess(self, intake: Intake) -> Batch:
+        return batch(assess(intake.calls, self._pricer))
+
+    async def _commit(self, intake: Intake, prepared: Batch) -> int:
+        """Commit what is new, count it, and return how many calls were not."""
+        redelivered = 0
+        if prepared.lines:
+            committed = await asyncio.wrap_future(self._writer.commit(prepared))
+            redelivered = committed.redelivered
+        self._telemetry.count_intake(intake, redelivered)
+        return redelivered

@@ -94,7 +94,12 @@ def _reply(message: Mapping[str, Any], stop_reason: Any, usage: Mapping[str, Any
         tier=tier,
         further=tuple(
             # An id of its own, the same each time, so that results that are fetched twice are billed once.
-            Reply(model=iteration["model"], id=f"{message_id}/{number}", usage=_tokens(iteration), tier=tier)
+            Reply(
+                model=iteration["model"],
+                id=message_id and f"{message_id}/{number}",
+                usage=_tokens(iteration),
+                tier=tier,
+            )
             for number, iteration in _of_other_models(_iterations(usage))
         ),
     )
@@ -152,5 +157,5 @@ def _fields(holder: Any) -> Mapping[str, Any]:
         return _NO_FIELDS
     if isinstance(holder, dict):
         return holder
-    unknown: Mapping[str, Any] | None = getattr(holder, "model_extra", None)
+    unknown: Mapping[str, Any] | None = getattr(holder, "__pydantic_extra__", None)  # `model_extra`, and cheaper
     return {**vars(holder), **unknown} if unknown else vars(holder)

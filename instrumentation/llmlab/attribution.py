@@ -81,12 +81,13 @@ def current_tags() -> Tags:
     tags = of(current).tags
     carried = baggage.get_all(current)
     if tags or carried:
-        return {**_of_environment(), **_of_baggage(carried), **tags}
-    return _of_environment()
+        return {**tags_of_environment(), **_of_baggage(carried), **tags}
+    return tags_of_environment()
 
 
 @cache
-def _of_environment() -> Tags:
+def tags_of_environment() -> Tags:
+    """Return what `LLMLAB_TAGS` says, as it was when this was first asked."""
     return parse(environ.get(TAGS, ""))
 
 

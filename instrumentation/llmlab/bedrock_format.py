@@ -18,6 +18,9 @@ from llmlab.providers import Reply
 from llmlab.usage import NO_USAGE, Usage
 
 _HEADER = "x-amzn-bedrock-{}-token-count"
+_HEADER_KINDS = ("input", "output", "cache-read", "cache-write")
+_LONG_BYTES = 1 << 18
+"""No text is this long: these are embeddings or images, which would take milliseconds to parse and tell nothing new."""
 _METRICS = "amazon-bedrock-invocationMetrics"
 _NO_FIELDS: Mapping[str, Any] = {}
 
@@ -68,29 +71,30 @@ class ConverseEvents:
 class InvokedBody:
     """Reads a response of InvokeModel: its headers at once, its body when the caller has read it."""
 
-    __slots__ = ("_headers", "_pieces")
+    __slots__ = ("_counted", "_length", "_pieces", "_tier")
 
     def __init__(self, headers: Mapping[str, str]) -> None:
-        self._headers = headers
+        self._counted = _beside(*(_header_count(headers, kind) for kind in _HEADER_KINDS))
+        self._tier = headers.get("x-amzn-bedrock-service-tier")
+        self._length = 0
         self._pieces: list[bytes] = []
 
     def read(self, chunk: bytes) -> bool:
         """Take note of a piece of the body."""
+        self._length += len(chunk)
         self._pieces.append(chunk)
+        if self._length > _LONG_BYTES and self._counted.known:
+            self._pieces.clear()
         return False
 
     def reply(self) -> Reply:
         """Return what headers and body reported; without a whole body, what the headers did."""
-        counted = _beside(
-            *(_header_count(self._headers, kind) for kind in ("input", "output", "cache-read", "cache-write"))
-        )
-        tier = self._headers.get("x-amzn-bedrock-service-tier")
         try:
             fields = json.loads(b"".join(self._pieces))
-        except ValueError:  # not read to its end, or images
+        except ValueError:  # not read to its end, too long, or not JSON
             fields = None
         reply = read_body(fields) if isinstance(fields, dict) else Reply()
-        return reply._replace(usage=_complete(reply.usage, counted), tier=tier or reply.tier)
+        return reply._replace(usage=_complete(reply.usage, self._counted), tier=self._tier or reply.tier)
 
 
 class InvokedChunks:
@@ -173,8 +177,13 @@ def _complete(reported: Usage, counted: Usage) -> Usage:
 
 def _later(before: Reply, after: Reply) -> Reply:
     """Return what two chunks of a stream report: of each field the later one."""
-    usage = Usage(*(old if new is None else new for old, new in zip(before.usage, after.usage, strict=True)))
-    return Reply(*(new or old for old, new in zip(before, after, strict=True)))._replace(usage=usage)
+    return after._replace(
+        model=after.model or before.model,
+        id=after.id or before.id,
+        finish_reasons=after.finish_reasons or before.finish_reasons,
+        usage=Usage(*(old if new is None else new for old, new in zip(before.usage, after.usage, strict=True))),
+        tier=after.tier or before.tier,
+    )
 
 
 def _header_count(headers: Mapping[str, str], kind: str) -> int | None:

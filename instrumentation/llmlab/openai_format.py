@@ -16,8 +16,8 @@ _NO_FIELDS: Mapping[str, Any] = {}
 
 def read_completion(completion: Any) -> Reply:
     """Read a chat completion, or an embeddings response."""
-    fields = _fields(completion)
-    reasons = [_fields(choice).get("finish_reason") for choice in fields.get("choices") or ()]
+    fields = fields_of(completion)
+    reasons = [fields_of(choice).get("finish_reason") for choice in fields.get("choices") or ()]
     return _reply(fields, tuple([reason for reason in reasons if reason]), fields.get("usage"))
 
 
@@ -52,7 +52,7 @@ class ChatChunks:
     def reply(self) -> Reply:
         """Return what the chunks reported."""
         reasons = tuple([reason for _, reason in sorted(self._reasons.items())])
-        return _reply(_fields(self._last), reasons, self._usage)
+        return _reply(fields_of(self._last), reasons, self._usage)
 
 
 def _reply(fields: Mapping[str, Any], finish_reasons: tuple[str, ...], usage: Any) -> Reply:
@@ -62,7 +62,7 @@ def _reply(fields: Mapping[str, Any], finish_reasons: tuple[str, ...], usage: An
         finish_reasons,
         read_usage(usage),
         fields.get("service_tier"),
-        _cost_usd(_fields(usage).get("cost")),
+        _cost_usd(fields_of(usage).get("cost")),
     )
 
 
@@ -70,19 +70,19 @@ def read_usage(usage: Any) -> Usage:
     """Convert OpenAI's usage: cached, audio and image tokens inside the prompt, reasoning inside the completion."""
     if usage is None:
         return NO_USAGE
-    fields = _fields(usage)
-    prompt = _fields(fields.get("prompt_tokens_details"))
-    completion = _fields(fields.get("completion_tokens_details"))
-    reasoning = _count(completion, "reasoning_tokens")
+    fields = fields_of(usage)
+    prompt = fields_of(fields.get("prompt_tokens_details"))
+    completion = fields_of(fields.get("completion_tokens_details"))
+    reasoning = count_of(completion, "reasoning_tokens")
     return Usage(
-        input=_count(fields, "prompt_tokens"),
+        input=count_of(fields, "prompt_tokens"),
         output=_output(fields, reasoning),
-        cache_read=_count(prompt, "cached_tokens"),
-        cache_write=_count(prompt, "cache_write_tokens"),
-        audio_in=_count(prompt, "audio_tokens"),
-        image_in=_count(prompt, "image_tokens"),
+        cache_read=count_of(prompt, "cached_tokens"),
+        cache_write=count_of(prompt, "cache_write_tokens"),
+        audio_in=count_of(prompt, "audio_tokens"),
+        image_in=count_of(prompt, "image_tokens"),
         reasoning=reasoning,
-        audio_out=_count(completion, "audio_tokens"),
+        audio_out=count_of(completion, "audio_tokens"),
     )
 
 
@@ -92,10 +92,10 @@ def _output(usage: Mapping[str, Any], reasoning: int | None) -> int | None:
     xAI has counted reasoning beside the completion, where everybody else counts it inside. The total gives it away:
     prompt, completion and reasoning add up to it.
     """
-    output = _count(usage, "completion_tokens")
+    output = count_of(usage, "completion_tokens")
     if not reasoning or output is None:
         return output
-    prompt, total = _count(usage, "prompt_tokens"), _count(usage, "total_tokens")
+    prompt, total = count_of(usage, "prompt_tokens"), count_of(usage, "total_tokens")
     return output + reasoning if prompt is not None and total == prompt + output + reasoning else output
 
 
@@ -107,12 +107,13 @@ def _cost_usd(cost: Any) -> str | None:
     return f"{Decimal(repr(amount)):f}" if type(amount) in {int, float} and amount >= 0 else None
 
 
-def _count(fields: Mapping[str, Any], name: str) -> int | None:
+def count_of(fields: Mapping[str, Any], name: str) -> int | None:
+    """Return a count, None when the field is absent or no count."""
     value = fields.get(name)
     return value if type(value) is int and value >= 0 else None
 
 
-def _fields(holder: Any) -> Mapping[str, Any]:
+def fields_of(holder: Any) -> Mapping[str, Any]:
     """Return the fields of an SDK's object, those included that only newer versions of the SDK know.
 
     What is inside a field that the SDK does not know arrives as a plain dictionary. (Asking a pydantic model for an

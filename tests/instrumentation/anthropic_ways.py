@@ -79,11 +79,13 @@ async def helper_final_text(client: Any) -> Any:
 
 
 async def parsed(client: Any) -> Any:
-    return seen(await have(client.messages.parse(**IN_FORM)))
+    message = await have(client.messages.parse(**IN_FORM))
+    return type(message), steady(repr(message)), message.content[0].parsed_output
 
 
 async def beta_parsed(client: Any) -> Any:
-    return seen(await have(client.beta.messages.parse(**IN_FORM)))
+    message = await have(client.beta.messages.parse(**IN_FORM))
+    return type(message), steady(repr(message)), message.content[0].parsed_output
 
 
 async def raw(client: Any) -> Any:

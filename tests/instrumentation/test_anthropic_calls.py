@@ -8,6 +8,7 @@ from inspect import signature
 from typing import Any
 
 import anthropic
+import httpx2
 import pydantic
 import pytest
 from anthropic.lib.bedrock import AnthropicBedrock
@@ -288,6 +289,18 @@ class TestOwnSpans:
             list(created)
         assert self.scopes(spans) == ["llmlab.instrumentation.anthropic", "com.anthropic.sdk.python"]
 
+    def test_both_spans_tell_the_same_bill(
+        self, client: anthropic.Anthropic, instrumentor: LLMLabInstrumentor, spans: Spans
+    ) -> None:
+        headers = {"x-fake-usage": json.dumps(COMPACTED)}
+        client.beta.messages.create(**MESSAGE, extra_headers=headers)
+        instrumentor.uninstrument()
+        client.beta.messages.create(**MESSAGE, extra_headers=headers)
+        ours, theirs = (span.attributes or {} for span in spans.all())
+        for kind in ("input", "output"):
+            totals: Any = theirs[f"gen_ai.usage.{kind}_tokens"], theirs[f"anthropic.usage.compaction.{kind}_tokens"]
+            assert ours[f"gen_ai.usage.{kind}_tokens"] == sum(totals)
+
     def test_a_call_that_we_leave_alone_keeps_the_sdks_span(self, client: anthropic.Anthropic, spans: Spans) -> None:
         with suppress_instrumentation():
             client.messages.create(**MESSAGE)
@@ -524,6 +537,21 @@ class TestPlatforms:
         assert spans.attributes()["gen_ai.provider.name"] == "gcp.vertex_ai"
         assert spans.attributes()["gen_ai.request.model"] == self.VERTEX["model"]
         assert self.told(spans, provider)
+
+    def test_foundry_serves_at_a_host_of_azures_by_anthropics_prices(self, spans: Spans) -> None:
+        foundry = pytest.importorskip("anthropic.lib.foundry", reason="this version knows no Foundry")
+
+        def answer(_: httpx2.Request) -> httpx2.Response:
+            usage = {"input_tokens": 3, "output_tokens": 2}
+            return httpx2.Response(200, json={"id": "msg_1", "model": "m", "content": [], "usage": usage})
+
+        http_client = httpx2.Client(transport=httpx2.MockTransport(answer))
+        with foundry.AnthropicFoundry(resource="shop", api_key="fake", http_client=http_client) as client:
+            client.messages.create(**MESSAGE)
+        attributes = spans.attributes()
+        assert attributes["gen_ai.provider.name"] == "anthropic"
+        assert (attributes["server.address"], attributes["server.port"]) == ("shop.services.ai.azure.com", 443)
+        assert attributes["gen_ai.usage.input_tokens"] == 3
 
 
 @pytest.mark.skipif(not hasattr(anthropic, "beta_tool"), reason="this version has no tool runner")

@@ -1,4 +1,4 @@
-"""Amazon Bedrock through boto3: exact usage on one span however the call is made, and nothing changed for the caller."""
+"""Amazon Bedrock through boto3: exact usage on one span, however the call is made, and the caller sees no change."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -91,6 +91,11 @@ def client(connect: Connect) -> Any:
     return connect(PLAIN)
 
 
+def lifetimes(client: Any) -> dict[str, int]:
+    """Return how the written tokens split up, where this version of the SDK lets that pass."""
+    return LIFETIMES if "cacheDetails" in client.meta.service_model.shape_for("TokenUsage").members else {}
+
+
 def converse(client: Any, model: str = NOVA, **more: Any) -> Any:
     return client.converse(modelId=model, messages=MESSAGES, **more)
 
@@ -123,7 +128,7 @@ READERS: dict[str, Callable[[Any], bytes]] = {
     "read": lambda body: body.read(),
     "small pieces": lambda body: b"".join(iter(lambda: body.read(7), b"")),
     "json": lambda body: json.dumps(json.load(body)).encode(),
-    "iteration": lambda body: b"".join(body),
+    "iteration": b"".join,
     "iter_chunks": lambda body: b"".join(body.iter_chunks(16)),
     "iter_lines": lambda body: b"".join(body.iter_lines()),
     "readlines": lambda body: b"".join(body.readlines()),
@@ -134,13 +139,15 @@ READERS: dict[str, Callable[[Any], bytes]] = {
 
 class TestConverse:
     def test_cached_tokens_are_part_of_the_input(self, connect: Connect, spans: Spans) -> None:
-        converse(connect(CACHED))
-        assert spans.usage() == TOTALS | LIFETIMES
+        client = connect(CACHED)
+        converse(client)
+        assert spans.usage() == TOTALS | lifetimes(client)
         assert spans.attributes()["llmlab.usage.source"] == "reported"
 
     def test_a_stream_reports_the_same(self, connect: Connect, spans: Spans) -> None:
-        list(converse_stream(connect(CACHED)))
-        assert spans.usage() == TOTALS | LIFETIMES
+        client = connect(CACHED)
+        list(converse_stream(client))
+        assert spans.usage() == TOTALS | lifetimes(client)
         assert spans.attributes()["llmlab.usage.source"] == "reported"
         assert spans.attributes()["gen_ai.request.stream"] is True
         assert spans.attributes()["gen_ai.response.finish_reasons"] == ("end_turn",)
@@ -151,13 +158,9 @@ class TestConverse:
 
     @pytest.mark.parametrize("model", [NOVA, CLAUDE, PROFILE])
     def test_the_span_describes_the_call(self, model: str, client: Any, provider: FakeProvider, spans: Spans) -> None:
-        converse(
-            client,
-            model,
-            inferenceConfig={"maxTokens": 50, "temperature": 0.5, "topP": 0.9},
-            serviceTier={"type": "flex"},
-        )
+        converse(client, model, inferenceConfig={"maxTokens": 50, "temperature": 0.5, "topP": 0.9})
         span, attributes = spans.one(), spans.attributes()
+        attributes.pop("llmlab.tier", None)
         assert (span.name, span.kind, span.status.status_code) == (f"chat {model}", SpanKind.CLIENT, StatusCode.UNSET)
         assert {name: value for name, value in attributes.items() if ".usage." not in name} == {
             "gen_ai.operation.name": "chat",
@@ -167,10 +170,15 @@ class TestConverse:
             "gen_ai.request.temperature": 0.5,
             "gen_ai.request.top_p": 0.9,
             "gen_ai.response.finish_reasons": ("end_turn",),
-            "llmlab.tier": "flex",
             "server.address": "127.0.0.1",
             "server.port": int(provider.url.rsplit(":", 1)[1]),
         }
+
+    def test_the_tier_is_the_served_one(self, client: Any, spans: Spans) -> None:
+        if "serviceTier" not in client.meta.service_model.shape_for("ConverseRequest").members:
+            pytest.skip("this version of the SDK knows no tiers")
+        converse(client, serviceTier={"type": "flex"})
+        assert spans.attributes()["llmlab.tier"] == "flex"
 
 
 class TestInvokeModel:
@@ -219,6 +227,8 @@ class TestInvokeModel:
     def test_the_body_is_read_by_the_caller_alone_and_in_any_way(
         self, reader: str, client: Any, instrumentor: LLMLabInstrumentor, spans: Spans
     ) -> None:
+        if reader not in {"json", "iteration", "small pieces", "with"} and reader not in vars(StreamingBody):
+            pytest.skip("this version of the SDK has no such method")
         body = invoke(client, "meta.llama3-1-8b-instruct-v1:0")
         assert type(body) is StreamingBody
         assert body.tell() == 0
@@ -243,8 +253,7 @@ class TestInvokeModel:
     def test_a_body_that_breaks_off_is_partial(self, amount: int | None, client: Any, spans: Spans) -> None:
         body = invoke(client, "anthropic.truncated")
         with closing(body), pytest.raises((IncompleteReadError, ResponseStreamingError)):
-            while body.read(amount):
-                pass
+            list(iter(lambda: body.read(amount), b""))
         assert spans.attributes()["llmlab.usage.source"] == "partial"
 
 

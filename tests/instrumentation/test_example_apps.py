@@ -24,8 +24,21 @@ class App(NamedTuple):
 
 EXAMPLES = (
     App("anthropic_app", {"ANTHROPIC_BASE_URL": "{url}", "ANTHROPIC_API_KEY": "fake"}, "anthropic"),
+    App(
+        "bedrock_app",
+        {
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "{url}/bedrock",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "fake",
+            "AWS_SECRET_ACCESS_KEY": "fake",
+        },
+        "aws.bedrock",
+    ),
+    App("groq_app", {"GROQ_BASE_URL": "{url}/groq", "GROQ_API_KEY": "fake"}, "groq"),
+    App("mistralai_app", {"MISTRAL_SERVER_URL": "{url}/mistral", "MISTRAL_API_KEY": "fake"}, "mistral_ai"),
     App("cohere_app", {"CO_API_URL": "{url}", "CO_API_KEY": "fake"}, "cohere"),
     App("google_genai_app", {"GOOGLE_GEMINI_BASE_URL": "{url}", "GEMINI_API_KEY": "fake"}, "gcp.gemini"),
+    App("huggingface_app", {"HF_CHAT_URL": "{url}/v1", "HF_TOKEN": "hf_fake"}, "huggingface"),
 )
 
 
@@ -47,7 +60,7 @@ def test_every_billed_call_of_the_application_is_one_span(app: App, provider: Fa
 
 
 def spans_in(output: str) -> list[dict[str, Any]]:
-    """Return our spans. The console exporter writes each as several lines of JSON, among what the application prints."""
+    """Return our spans. The console exporter writes each as lines of JSON, among what the application prints."""
     spans: list[dict[str, Any]] = []
     start = output.find("{\n")
     while start >= 0:

@@ -1,6 +1,8 @@
 """When our own code fails, the caller's call goes on, and we say so once."""
 
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -99,8 +101,11 @@ def test_a_failing_patch_does_not_fail_the_import(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(patching, "wrapper", fail)
-    patching.Installation(PROVIDER)
-    assert len(caplog.records) == len(PROVIDER.calls)
+    imported = tuple(call for call in PROVIDER.calls if call.module in sys.modules)  # the SDK loads the rest when used
+    installation = patching.Installation(replace(PROVIDER, calls=imported))
+    installation.remove()
+    assert imported
+    assert len(caplog.records) == len(imported)
 
 
 def test_a_guard_lets_through_what_is_no_failure_of_ours() -> None:

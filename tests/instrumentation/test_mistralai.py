@@ -46,10 +46,17 @@ DICTATED = {
 }
 
 
-@pytest.fixture
-def client(provider: FakeProvider) -> Iterator[Any]:
-    with sdk.Mistral(server_url=provider.mistral_url, api_key="fake") as client:
+@pytest.fixture(scope="module")
+def shared(running: FakeProvider) -> Iterator[Any]:
+    """One client for all, because making one takes 60 ms."""
+    with sdk.Mistral(server_url=running.mistral_url, api_key="fake") as client:
         yield client
+
+
+@pytest.fixture
+def client(shared: Any, provider: FakeProvider) -> Any:
+    """The client, with the provider's book empty."""
+    return shared
 
 
 def seen(value: Any) -> Any:
@@ -63,30 +70,30 @@ def method(client: Any, way: str) -> Callable[..., Any]:
     return getattr(getattr(client, resource), name)
 
 
-def call(url: str, way: str, asynchronous: bool, model: str | None = None) -> Any:
+def call(client: Any, way: str, asynchronous: bool, model: str | None = None) -> Any:
     headers = {} if "embed" in way else {"x-fake-usage": json.dumps(DICTATED)}
     request = {**WAYS[way], "http_headers": headers, **({"model": model} if model else {})}
 
     async def run() -> Any:
-        async with sdk.Mistral(server_url=url, api_key="fake") as client:
-            result: Any = await method(client, f"{way}_async")(**request)
+        url = client.sdk_configuration.get_server_details()[0]
+        async with sdk.Mistral(server_url=url, api_key="fake") as own_client:  # its connections belong to this loop
+            result: Any = await method(own_client, f"{way}_async")(**request)
             if "stream" in way:
                 return result.__class__, [seen(event.data) async for event in result]
             return seen(result)
 
     if asynchronous:
         return asyncio.run(run())
-    with sdk.Mistral(server_url=url, api_key="fake") as client:
-        result = method(client, way)(**request)
-        return (result.__class__, [seen(event.data) for event in result]) if "stream" in way else seen(result)
+    result = method(client, way)(**request)
+    return (result.__class__, [seen(event.data) for event in result]) if "stream" in way else seen(result)
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("way", WAYS)
 def test_the_span_carries_what_the_provider_billed(
-    way: str, asynchronous: bool, provider: FakeProvider, spans: Spans
+    way: str, asynchronous: bool, client: Any, provider: FakeProvider, spans: Spans
 ) -> None:
-    call(provider.mistral_url, way, asynchronous)
+    call(client, way, asynchronous)
     (request,) = provider.requests
     usage, attributes = spans.usage(), spans.attributes()
     if "embed" in way:
@@ -109,11 +116,11 @@ def test_the_span_carries_what_the_provider_billed(
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("way", WAYS)
 def test_the_caller_sees_what_it_would_see_without_us(
-    way: str, asynchronous: bool, provider: FakeProvider, instrumentor: LLMLabInstrumentor
+    way: str, asynchronous: bool, client: Any, provider: FakeProvider, instrumentor: LLMLabInstrumentor
 ) -> None:
-    instrumented = call(provider.mistral_url, way, asynchronous)
+    instrumented = call(client, way, asynchronous)
     instrumentor.uninstrument()
-    assert instrumented == call(provider.mistral_url, way, asynchronous)
+    assert instrumented == call(client, way, asynchronous)
     assert provider.requests[0].body == provider.requests[1].body
 
 
@@ -149,6 +156,31 @@ def test_an_agent_names_its_model_in_the_response(client: Any, spans: Spans) -> 
     assert spans.attributes()["gen_ai.response.model"] == "mistral-medium-2508"
 
 
+def on_azure(url: str) -> Any:
+    return pytest.importorskip("mistralai.azure.client", exc_type=ImportError).MistralAzure("fake", server_url=url)
+
+
+def on_vertex(url: str) -> Any:
+    package: Any = pytest.importorskip("mistralai.gcp.client", exc_type=ImportError)
+    return package.MistralGCP("project", access_token="fake", server_url=url)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("connect", "name"), [(on_azure, "azure.ai.inference"), (on_vertex, "gcp.vertex_ai")])
+def test_the_clients_for_other_clouds_are_recorded_too(
+    connect: Callable[[str], Any], name: str, stream: bool, provider: FakeProvider, spans: Spans
+) -> None:
+    with connect(provider.mistral_url) as client:
+        if stream:
+            list(client.chat.stream(**CHAT))
+        else:
+            client.chat.complete(**CHAT)
+    (request,) = provider.requests
+    assert request.usage is not None
+    assert spans.usage()["gen_ai.usage.input_tokens"] == request.usage["prompt_tokens"]
+    assert spans.attributes()["gen_ai.provider.name"] == name
+
+
 def test_filling_in_the_middle_is_a_text_completion(client: Any, spans: Spans) -> None:
     client.fim.complete(**FIM)
     assert spans.one().name == "text_completion codestral-latest"
@@ -164,10 +196,10 @@ def test_a_server_named_for_one_call_is_the_one_on_the_span(provider: FakeProvid
 @pytest.mark.parametrize("way", ["chat.complete", "chat.stream"])
 @pytest.mark.parametrize("model", ["error-401", "error-429", "error-500"])
 def test_an_error_is_the_callers_and_on_the_span(
-    model: str, way: str, asynchronous: bool, provider: FakeProvider, spans: Spans
+    model: str, way: str, asynchronous: bool, client: Any, spans: Spans
 ) -> None:
     with pytest.raises(Exception, match="API error occurred") as raised:
-        call(provider.mistral_url, way, asynchronous, model)
+        call(client, way, asynchronous, model)
     assert getattr(raised.value, "status_code", None) == int(model.removeprefix("error-"))
     assert spans.attributes()["error.type"] == type(raised.value).__name__
     assert spans.one().status.status_code is StatusCode.ERROR

@@ -31,7 +31,10 @@ def of_model(model: str, request: dict[str, Any]) -> dict[str, Any]:
     return {**request, "model": model}
 
 
-_VOLATILE = re.compile(r"chatcmpl-\w+|req_\w+|(?<=\"created\": )\d+|(?<=\"created\":)\d+")
+_VOLATILE = re.compile(
+    r"chatcmpl-\w+|\b(?:req|resp|msg|rs|ws|fs|cmp)_[0-9a-f]{24}|(?<=\"created\": )\d+|(?<=\"created\":)\d+"
+    r"|(?<=\"created_at\": )[\d.]+|(?<=\"created_at\":)[\d.]+"
+)
 
 
 async def plain(client: Any) -> Any:
@@ -173,7 +176,7 @@ def seen(value: Any) -> Any:
 
 def steady(text: str) -> str:
     """Blank out what differs from call to call."""
-    return _VOLATILE.sub("-", re.sub(r"created=\d+", "created=-", text))
+    return _VOLATILE.sub("-", re.sub(r"(created|created_at)=[\d.]+", r"\1=-", text))
 
 
 class either:  # noqa: N801 - reads as a keyword
@@ -181,11 +184,11 @@ class either:  # noqa: N801 - reads as a keyword
 
     def __init__(self, manager: Any) -> None:
         self._manager = manager
+        # Our stand-in for a manager has the methods of both kinds.
+        self._asynchronous = hasattr(getattr(manager, "__wrapped__", manager), "__aenter__")
 
     async def __aenter__(self) -> Any:
-        enter = getattr(self._manager, "__aenter__", None)
-        return await enter() if enter is not None else self._manager.__enter__()
+        return await self._manager.__aenter__() if self._asynchronous else self._manager.__enter__()
 
     async def __aexit__(self, *error: Any) -> Any:
-        leave = getattr(self._manager, "__aexit__", None)
-        return await leave(*error) if leave is not None else self._manager.__exit__(*error)
+        return await self._manager.__aexit__(*error) if self._asynchronous else self._manager.__exit__(*error)

@@ -33,5 +33,7 @@ def routes(book: Book, pause_s: float) -> list[Route]:
     versions = ("v1", "v1beta", "v1beta1")
     roots = ("models", "publishers", "projects")
     return [
-        Route(f"/{version}/{root}/{{resource:path}}", handle, methods=["POST"]) for version in versions for root in roots
+        Route(f"/{version}/{root}/{{resource:path}}", handle, methods=["POST"])
+        for version in versions
+        for root in roots
     ]

@@ -11,6 +11,9 @@ __all__ = ["PREFIX", "routes"]
 PREFIX = "/mistral"
 """What stands before the real paths, because they are also OpenAI's."""
 
+VERTEX_PATH = "/v1/projects/{project}/locations/{region}/publishers/mistralai/models/{call}"
+"""Where the client for Vertex AI calls, whatever the path of its server."""
+
 
 def routes(book: Book, pause_s: float) -> list[Route]:
     """Return the endpoints. `pause_s` is how long the model `slow` waits before each chunk."""
@@ -20,5 +23,8 @@ def routes(book: Book, pause_s: float) -> list[Route]:
         "/v1/fim/completions": completion.handle,
         "/v1/agents/completions": completion.handle,
         "/v1/embeddings": embeddings.handle,
+        "/models/chat/completions": completion.handle,  # the client for Azure; older ones:
+        "/chat/completions": completion.handle,
     }
-    return [Route(PREFIX + path, handle, methods=["POST"]) for path, handle in endpoints.items()]
+    paths = {PREFIX + path: handle for path, handle in endpoints.items()} | {VERTEX_PATH: completion.handle}
+    return [Route(path, handle, methods=["POST"]) for path, handle in paths.items()]

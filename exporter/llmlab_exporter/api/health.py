@@ -9,13 +9,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from llmlab import __version__
+from llmlab._version import __version__
 from llmlab_exporter.api.exact_json import ExactJSON
 
 _FRONT_PAGE = f"""LLMLab exporter {__version__}
 
 POST /v1/traces           OTLP over HTTP, protobuf or JSON (OTLP over gRPC has its own port)
+POST /api/events/track    one call, for those without OTLP
 GET  /api/costs/summary   what was spent: ?days=30&tz=UTC
+GET  /api/recommendations cost-saving tips (none yet)
 GET  /metrics             for Prometheus
 GET  /health              200 while the process lives
 GET  /readyz              200 while it accepts spans, with details

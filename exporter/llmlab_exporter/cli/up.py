@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from platformdirs import user_data_path
 
-from llmlab import __version__
+from llmlab._version import __version__
 from llmlab_exporter.app import Ports, serve
 from llmlab_exporter.config import Config, StartupError
 

@@ -17,6 +17,7 @@ _TAGS = (
     semconv.PROVIDER_COST_USD,
     semconv.TIER,
     semconv.BATCH,
+    semconv.PROJECT,
     semconv.FEATURE,
     semconv.USER,
     semconv.RUN,
@@ -49,6 +50,7 @@ def _tagged(reading: Reading, said: Callable[[str], Value]) -> Reading:
         provider_cost=amount_usd(said(semconv.PROVIDER_COST_USD)),
         tier=reading.tier or text(said(semconv.TIER)),
         batch=truth(said(semconv.BATCH)) or False,
+        project=text(said(semconv.PROJECT)),
         feature=text(said(semconv.FEATURE)),
         user=text(said(semconv.USER)) or reading.user,
         run=text(said(semconv.RUN)),
@@ -58,7 +60,7 @@ def _tagged(reading: Reading, said: Callable[[str], Value]) -> Reading:
 
 DIALECT = Dialect(
     name="llmlab",
-    scopes=("llmlab.instrumentation.",),
+    scopes=("llmlab.instrumentation.", semconv.TRACK_SCOPE),
     needles=(conventions.NEEDLE,),
     attributes=(*conventions.ATTRIBUTES, *keys(_COUNTS), semconv.USAGE_SOURCE, *_TAGS),
     read=read,

@@ -1,5 +1,6 @@
 """Where spans come from, as their resource says it."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from llmlab import semconv
@@ -10,7 +11,15 @@ _SERVICE = "service.name"
 _ENVIRONMENT = "deployment.environment.name"
 _OLD_ENVIRONMENT = "deployment.environment"
 
-KEYS = (semconv.ORG, semconv.PROJECT, _SERVICE, _ENVIRONMENT, _OLD_ENVIRONMENT)
+_TAGS = {
+    semconv.FEATURE: "feature",
+    semconv.USER: "user",
+    semconv.RUN: "run",
+    semconv.SESSION: "session",
+}
+"""By attribute, the field of `Reading` that it sets."""
+
+KEYS = (semconv.ORG, semconv.PROJECT, _SERVICE, _ENVIRONMENT, _OLD_ENVIRONMENT, *_TAGS)
 """The resource attributes that are looked at."""
 
 
@@ -31,6 +40,8 @@ class Origin(NamedTuple):
     project: str
     service: str
     environment: str
+    tags: Mapping[str, str]
+    """What holds for each call that does not say otherwise, by the fields of `Reading`."""
 
 
 def origin_of(resource: Attributes, defaults: Defaults) -> Origin:
@@ -41,4 +52,5 @@ def origin_of(resource: Attributes, defaults: Defaults) -> Origin:
         project=text(said(semconv.PROJECT)) or defaults.project,
         service=text(said(_SERVICE)) or defaults.service,
         environment=text(said(_ENVIRONMENT)) or text(said(_OLD_ENVIRONMENT)) or defaults.environment,
+        tags={field: found for key, field in _TAGS.items() if (found := text(said(key)))},
     )

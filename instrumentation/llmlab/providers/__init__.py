@@ -38,7 +38,7 @@ class Reply(NamedTuple):
     cut_short: bool = False
     """Whether a stream ended without an error, but before the provider had said that this is all."""
     further: "tuple[Reply, ...]" = ()
-    """What other models did within this call and the provider bills beside it, by their own prices. Each gets a span."""
+    """What other models did within this call and is billed beside its usage. Each of them gets a span of its own."""
 
 
 class ChunkReader(Protocol):

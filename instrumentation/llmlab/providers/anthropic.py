@@ -121,6 +121,8 @@ def _is_raw(options: Any) -> bool:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     """Return a value that may be one of the SDK's markers for "not given"."""
+    if isinstance(value, dict):  # asking for a dictionary is cheaper, and mostly right
+        return value
     return value if isinstance(value, Mapping) else {}
 
 

@@ -4,7 +4,7 @@ boto3 makes the methods of its clients as it goes, so what is wrapped is what al
 other services pass. The client of aiobotocore has a method of its own and is not covered, nor is the `AnthropicBedrock`
 of the SDK `anthropic`, which does without boto3.
 
-Tested from 1.34.116, the first with Converse, to 1.44.
+Tested from botocore 1.37.29, the first that hands out the tokens of the prompt cache, to 1.44.
 """
 
 from collections.abc import Callable
@@ -149,7 +149,7 @@ def _endpoint(url: str) -> Endpoint:
 PROVIDER = Provider(
     name="bedrock",
     distribution="botocore",
-    versions=">=1.34.116,<2",
+    versions=">=1.37.29,<2",
     calls=(
         Call(
             module="botocore.client",

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from llmlab import semconv
 from llmlab.attributes import of_parameters
-from llmlab.hosts import Endpoint, port_of, provider_at
+from llmlab.hosts import Endpoint, port_of
 from llmlab.openai_format import ChatChunks, read_completion
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
 
@@ -65,29 +65,30 @@ def _corrected(reply: Reply, usage: Any) -> Reply:
     return reply._replace(usage=known, tier=tier if isinstance(tier, str) else None)
 
 
-def _request(operation: str, *, streams: bool) -> ReadRequest:
+def _request(operation: str, provider: str, *, streams: bool) -> ReadRequest:
     def read(resource: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
         url = keywords.get("server_url") or resource.sdk_configuration.get_server_details()[0]
         model = keywords.get("model")  # an agent has its own
         attributes = of_parameters(keywords, _PARAMETERS)
-        return Request(operation, model, _endpoint(url), keywords, attributes, MistralChunks() if streams else None)
+        chunks = MistralChunks() if streams else None
+        return Request(operation, model, _endpoint(url, provider), keywords, attributes, chunks)
 
     return read
 
 
 @lru_cache(maxsize=256)
-def _endpoint(url: str) -> Endpoint:
+def _endpoint(url: str, provider: str) -> Endpoint:
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    return Endpoint(provider_at(host) or "mistral_ai", host, port_of(parts.scheme, parts.port))
+    return Endpoint(provider, parts.hostname or "", port_of(parts.scheme, parts.port))
 
 
 def _call(module: str, attribute: str, request: ReadRequest, kind: Literal["sync", "async"]) -> Call:
     return Call(module=module, attribute=attribute, kind=kind, request=request, reply=_read_reply)
 
 
-def _text_calls(module: str, resource: str, operation: str) -> tuple[Call, ...]:
-    whole, streamed = _request(operation, streams=False), _request(operation, streams=True)
+def _text_calls(module: str, resource: str, operation: str, provider: str = "mistral_ai") -> tuple[Call, ...]:
+    whole = _request(operation, provider, streams=False)
+    streamed = _request(operation, provider, streams=True)
     return (
         _call(module, f"{resource}.complete", whole, "sync"),
         _call(module, f"{resource}.complete_async", whole, "async"),
@@ -97,7 +98,7 @@ def _text_calls(module: str, resource: str, operation: str) -> tuple[Call, ...]:
 
 
 def _calls(package: str) -> tuple[Call, ...]:
-    embeddings = _request("embeddings", streams=False)
+    embeddings = _request("embeddings", "mistral_ai", streams=False)
     return (
         *_text_calls(f"{package}.chat", "Chat", "chat"),
         *_text_calls(f"{package}.agents", "Agents", "chat"),
@@ -114,8 +115,8 @@ PROVIDER = Provider(
     calls=(
         *_calls("mistralai"),
         *_calls("mistralai.client"),
-        *_text_calls("mistralai.azure.client.chat", "Chat", "chat"),
-        *_text_calls("mistralai.gcp.client.chat", "Chat", "chat"),
-        *_text_calls("mistralai.gcp.client.fim", "Fim", "text_completion"),
+        *_text_calls("mistralai.azure.client.chat", "Chat", "chat", "azure.ai.inference"),
+        *_text_calls("mistralai.gcp.client.chat", "Chat", "chat", "gcp.vertex_ai"),
+        *_text_calls("mistralai.gcp.client.fim", "Fim", "text_completion", "gcp.vertex_ai"),
     ),
 )

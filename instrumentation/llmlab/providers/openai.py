@@ -2,21 +2,31 @@
 
 The module paths and shapes hold for 1.63 (which moved `chat.completions` into a package) up to 3.52; both ends are
 tested. `chat.completions.stream()` calls `create` and so is recorded too, as are the two helpers' older homes under
-`beta` as far as they do.
+`beta` as far as they do. The Responses API came with 1.66; what `responses.retrieve` fetches was billed to the
+call that created it.
 """
 
 import logging
-from collections.abc import Mapping
-from functools import lru_cache, partial
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
-from opentelemetry.util.types import AttributeValue
-
 from llmlab import semconv
-from llmlab.hosts import Endpoint, port_of, provider_at
+from llmlab.attributes import of_parameters
 from llmlab.openai_format import ChatChunks, read_completion
-from llmlab.providers import Call, Provider, ReadRequest, Request
-from llmlab.raw_responses import RAW_RESPONSE_HEADER
+from llmlab.openai_media_format import read_images, read_transcription
+from llmlab.openai_requests import (
+    base_request,
+    embeddings_request,
+    image_request,
+    inside_response_helper,
+    response_helper_request,
+    response_request,
+    transcription_request,
+)
+from llmlab.openai_responses_format import read_response
+from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
+from llmlab.raw_responses import raw_mode
 from llmlab.switches import STREAM_USAGE, asks_for_stream_usage
 
 _logger = logging.getLogger("llmlab")
@@ -30,11 +40,6 @@ _CHAT_PARAMETERS = {
     "reasoning_effort": semconv.REQUEST_REASONING_LEVEL,
     "service_tier": semconv.OPENAI_REQUEST_SERVICE_TIER,
 }
-_PLAIN = (int, float, str)
-_EMBEDDING_PARAMETERS = {"dimensions": semconv.EMBEDDINGS_DIMENSIONS}
-
-_CLIENT_PROVIDERS = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
-"""Client classes that tell more than the host name, which may be a gateway's."""
 
 
 class _StreamKind(NamedTuple):
@@ -50,23 +55,10 @@ _refusing: set[_StreamKind] = set()
 
 
 def _chat_request(completions: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
-    attributes = _given(keywords, _CHAT_PARAMETERS)
+    attributes = of_parameters(keywords, _CHAT_PARAMETERS)
     attributes[semconv.OPENAI_API_TYPE] = "chat_completions"
-    request = _request("chat", completions, keywords, attributes)
+    request = base_request("chat", completions, keywords, attributes)
     return _streamed(request, keywords) if keywords.get("stream") else request
-
-
-def _embeddings_request(embeddings: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
-    return _request("embeddings", embeddings, keywords, _given(keywords, _EMBEDDING_PARAMETERS))
-
-
-def _request(operation: str, resource: Any, keywords: dict[str, Any], attributes: dict[str, AttributeValue]) -> Request:
-    client = resource._client  # noqa: SLF001 - the SDK's resources keep their client nowhere else
-    url = client.base_url
-    endpoint = _endpoint(type(client), url.scheme, url.host, url.port)
-    model = keywords.get("model")
-    raw = _raw_mode(keywords) is not None
-    return Request(operation, model if isinstance(model, str) else None, endpoint, keywords, attributes, None, raw)
 
 
 def _streamed(request: Request, keywords: dict[str, Any]) -> Request:
@@ -76,7 +68,7 @@ def _streamed(request: Request, keywords: dict[str, Any]) -> Request:
     kind = _StreamKind(request.endpoint.host, request.model, tuple(extra_body))
     decided = "include_usage" in options or "stream_options" in extra_body
     # with_streaming_response hands out the bytes of the stream, and a chunk cannot be hidden in bytes.
-    if decided or _raw_mode(keywords) == "stream" or kind in _refusing or not asks_for_stream_usage():
+    if decided or raw_mode(keywords) == "stream" or kind in _refusing or not asks_for_stream_usage():
         return request._replace(chunks=ChatChunks(hide_usage=False))
     return request._replace(
         keywords={**keywords, "stream_options": {**options, "include_usage": True}},
@@ -99,32 +91,24 @@ def _refuses_stream_options(kind: _StreamKind, error: Exception) -> bool:
     return True
 
 
-@lru_cache(maxsize=256)
-def _endpoint(client_class: type, scheme: str, host: str, port: int | None) -> Endpoint:
-    names = (base.__name__.removeprefix("Async") for base in client_class.__mro__)
-    named = next((_CLIENT_PROVIDERS[name] for name in names if name in _CLIENT_PROVIDERS), None)
-    return Endpoint(named or provider_at(host) or "openai", host, port_of(scheme, port))
-
-
-def _given(keywords: dict[str, Any], parameters: dict[str, str]) -> dict[str, AttributeValue]:
-    """Return the parameters that were given; those left out are None or one of the SDK's markers."""
-    return {
-        parameters[name]: value for name, value in keywords.items() if name in parameters and isinstance(value, _PLAIN)
-    }
-
-
-def _raw_mode(keywords: Mapping[str, Any]) -> str | None:
-    headers: Mapping[str, Any] = keywords.get("extra_headers") or {}
-    return headers.get(RAW_RESPONSE_HEADER)
-
-
 _CHAT = "openai.resources.chat.completions.completions"
 _EMBEDDINGS = "openai.resources.embeddings"
+_RESPONSES = "openai.resources.responses.responses"
+_IMAGES = "openai.resources.images"
+_TRANSCRIPTIONS = "openai.resources.audio.transcriptions"
+_BETA_RESPONSES = "openai.resources.beta.responses.responses"
 
 
-def _calls(module: str, method: str, request: ReadRequest, *, is_optional: bool = False) -> tuple[Call, Call]:
+def _calls(
+    module: str,
+    method: str,
+    request: ReadRequest,
+    reply: Callable[[Any], Reply] = read_completion,
+    *,
+    is_optional: bool = False,
+) -> tuple[Call, Call]:
     """Return the calls of a resource's method and of its asynchronous twin, which the SDK gives the prefix Async."""
-    both = partial(Call, module=module, request=request, reply=read_completion, is_optional=is_optional)
+    both = partial(Call, module=module, request=request, reply=reply, is_optional=is_optional)
     return both(attribute=method), both(attribute=f"Async{method}", kind="async")
 
 
@@ -135,7 +119,25 @@ PROVIDER = Provider(
     calls=(
         *_calls(_CHAT, "Completions.create", _chat_request),
         *_calls(_CHAT, "Completions.parse", _chat_request, is_optional=True),  # since 1.92
-        *_calls(_EMBEDDINGS, "Embeddings.create", _embeddings_request),
+        *_calls(_EMBEDDINGS, "Embeddings.create", embeddings_request),
+        *_calls(_RESPONSES, "Responses.create", response_request, read_response),
+        *_calls(_RESPONSES, "Responses.parse", response_request, read_response),
+        *(
+            Call(
+                module=_RESPONSES,
+                attribute=method,
+                kind="manager",
+                request=response_helper_request,
+                reply=read_response,
+                replace_stream=inside_response_helper,
+            )
+            for method in ("Responses.stream", "AsyncResponses.stream")
+        ),
+        *_calls(_RESPONSES, "Responses.compact", response_request, read_response, is_optional=True),
+        *_calls(_BETA_RESPONSES, "Responses.create", response_request, read_response),
+        *_calls(_IMAGES, "Images.generate", image_request, read_images),
+        *_calls(_IMAGES, "Images.edit", image_request, read_images),
+        *_calls(_TRANSCRIPTIONS, "Transcriptions.create", transcription_request, read_transcription),
     ),
     tier_attribute=semconv.OPENAI_RESPONSE_SERVICE_TIER,
 )

@@ -7,13 +7,13 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import chain, repeat
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
 from typing import Any
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from llmlab.exporter_api import ExporterApi, Refused, Unreachable
+from llmlab.tracking.exporter_api import ExporterApi, Refused, Unreachable
 
 CAPACITY = 10_000
 """Events that wait, a few MB of memory. Beyond that they are dropped, and counted."""
@@ -60,9 +60,8 @@ class EventQueue:
         atexit.unregister(self.close)
         self._closing.set()
         if not self.flush(timeout_s):
-            self._drop(f"the exporter took longer than {timeout_s} s", self._queue.unfinished_tasks)
-        with suppress(Full):
-            self._queue.put_nowait(None)
+            self._drop(f"the exporter took longer than {timeout_s} s", self._empty())
+        self._queue.put_nowait(None)
 
     def _begin(self) -> None:
         """Begin with nothing. After a fork the parent sends what was queued, and the child has no thread."""
@@ -70,6 +69,16 @@ class EventQueue:
         self._thread: Thread | None = None
         self._lock = Lock()
         self._closing = Event()
+
+    def _empty(self) -> int:
+        """Throw away what is queued, and return how many events that were."""
+        events = 0
+        with suppress(Empty):
+            while True:
+                self._queue.get_nowait()
+                self._queue.task_done()
+                events += 1
+        return events
 
     def _ensure_thread(self) -> None:
         if self._thread is not None:

@@ -20,6 +20,11 @@ class RecentResponses:
             if len(self._ids) > MAX_IDS:
                 self._ids.popitem(last=False)
 
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._ids.clear()
+
     def __contains__(self, response_id: object) -> bool:
         with self._lock:
             return response_id in self._ids

@@ -1,22 +1,16 @@
-"""What needs OpenTelemetry's SDK, which an application may lack: a pipeline of our own, and watching the others.
+"""Noticing the calls that other instrumentations record.
 
-Import it only where the SDK is known to be there, or be ready for a `ModuleNotFoundError`.
+It needs OpenTelemetry's SDK: import it only where that may be missing, and be ready for a `ModuleNotFoundError`.
 """
 
 from weakref import WeakSet
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from llmlab import semconv
-from llmlab.recent import RECENT
 from llmlab.surroundings import here
-
-EXPORT_DELAY_MS = 1000
-"""How long a span waits for others. OpenTelemetry's own default is five times as long."""
+from llmlab.tracking.recent import RECENT
 
 _USAGE = frozenset(
     {
@@ -30,15 +24,6 @@ _USAGE = frozenset(
 """Where instrumentations, ours and others', write what a call used. A span with one of these is a recorded call."""
 
 _watched: "WeakSet[trace.TracerProvider]" = WeakSet()
-
-
-def own_tracer_provider(endpoint: str, headers: dict[str, str], service_name: str | None) -> TracerProvider:
-    """Return a tracer provider that exports to an OTLP/HTTP endpoint (`http://host:4318`) and flushes at exit."""
-    resource = Resource.create({SERVICE_NAME: service_name} if service_name else None)
-    provider = TracerProvider(resource=resource)
-    exporter = OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", headers=headers)
-    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=EXPORT_DELAY_MS))
-    return provider
 
 
 def watch(provider: trace.TracerProvider) -> None:

@@ -56,6 +56,6 @@ def _readers_of_shape(fields: Mapping[str, Any]) -> Iterator[Read]:
 def _try(read: Read, response: object) -> Reply | None:
     try:
         return read(response)
-    except Exception:  # noqa: BLE001 - it was a guess that this reader fits
+    except Exception:  # it was a guess that this reader fits
         _logger.debug("a response is not what %s reads", read, exc_info=True)
         return None

@@ -1,17 +1,8 @@
-"""Where the calls go that the application reports itself, and the blocks of `track_cost`.
+"""The ways in which calls leave the application."""
 
-    an endpoint was named          a pipeline of our own to that exporter
-    OpenTelemetry is set up        the application's pipeline
-    neither                        a pipeline of our own to LLMLAB_URL, or to the exporter on this machine
-
-Our own pipeline is OpenTelemetry's SDK where it is installed. Without it, calls are posted one by one.
-"""
-
-import logging
 from datetime import UTC, datetime
-from importlib import import_module
 from os import environ
-from threading import Lock
+from threading import Thread
 from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
@@ -19,29 +10,10 @@ from opentelemetry import context, trace
 
 from llmlab import attributes, semconv
 from llmlab._version import __version__
-from llmlab.event_queue import EventQueue
-from llmlab.exporter_api import ExporterApi
 from llmlab.providers import Reply
 from llmlab.tags import Tags, name_of
-
-DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
-ENDPOINT = "LLMLAB_URL"
-API_KEY = "LLMLAB_API_KEY"
-
-_logger = logging.getLogger("llmlab")
-
-
-class Settings(NamedTuple):
-    """How to reach an exporter. Empty means: not said."""
-
-    api_key: str = ""
-    endpoint: str = ""
-    service_name: str = ""
-
-    def api(self) -> ExporterApi:
-        """Return the exporter. Raises ValueError when the endpoint is no URL."""
-        endpoint = self.endpoint or environ.get(ENDPOINT) or DEFAULT_ENDPOINT
-        return ExporterApi(endpoint, self.api_key or environ.get(API_KEY))
+from llmlab.tracking.event_queue import EventQueue
+from llmlab.tracking.exporter_api import ExporterApi
 
 
 class ReportedCall(NamedTuple):
@@ -69,7 +41,12 @@ class Delivery(Protocol):
 
     @property
     def tracer_provider(self) -> trace.TracerProvider:
-        """Makes the spans of blocks, and of the calls inside."""
+        """Makes the spans of the calls inside a block."""
+        ...
+
+    @property
+    def tracer(self) -> trace.Tracer:
+        """Makes the spans of blocks."""
         ...
 
     @property
@@ -77,11 +54,11 @@ class Delivery(Protocol):
         """Calls that will never arrive, as far as that is known."""
         ...
 
-    def deliver(self, call: ReportedCall) -> None:
+    def deliver(self, call: ReportedCall, /) -> None:
         """Record one call."""
         ...
 
-    def flush(self, timeout_s: float) -> bool:
+    def flush(self, timeout_s: float, /) -> bool:
         """Wait until all calls so far are sent; False when the time is over before."""
         ...
 
@@ -99,6 +76,9 @@ class SpanDelivery:
         self.tracer_provider = tracer_provider
         self._is_ours = is_ours
         self._tracer = tracer_provider.get_tracer(semconv.TRACK_SCOPE, __version__)
+        # Beside a pipeline of the application's, a block of ours would be a parent that its traces never get to see.
+        is_alone = not is_ours or not is_set_up(trace.get_tracer_provider())
+        self.tracer = self._tracer if is_alone else trace.NoOpTracer()
 
     def deliver(self, call: ReportedCall) -> None:
         """Make a span of a call that is over."""
@@ -113,9 +93,15 @@ class SpanDelivery:
         span.end(call.ended_ns)
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait for the span processors, if the provider has some."""
+        """Wait for the span processors, if the provider has some. Those of the SDK know no time limit by themselves."""
         flush: Any = getattr(self.tracer_provider, "force_flush", None)
-        return flush is None or bool(flush(int(timeout_s * 1000)))
+        if flush is None:
+            return True
+        outcome: list[bool] = []
+        thread = Thread(target=lambda: outcome.append(flush()), name="llmlab-flush", daemon=True)
+        thread.start()
+        thread.join(timeout_s)
+        return outcome == [True]
 
     def close(self) -> None:
         """End a pipeline of ours; the application's is its own business."""
@@ -129,6 +115,7 @@ class EventDelivery:
 
     def __init__(self, api: ExporterApi, service_name: str) -> None:
         self.tracer_provider = trace.NoOpTracerProvider()
+        self.tracer = trace.NoOpTracer()
         self._service_name = service_name or environ.get("OTEL_SERVICE_NAME", "")
         self._queue = EventQueue(api)
 
@@ -151,40 +138,29 @@ class EventDelivery:
         self._queue.close()
 
 
-_lock = Lock()
-_chosen: Delivery | None = None
+class Nowhere:
+    """Takes calls that nobody wants, and counts them."""
+
+    def __init__(self) -> None:
+        self.tracer_provider = trace.NoOpTracerProvider()
+        self.tracer = trace.NoOpTracer()
+        self.dropped = 0
+
+    def deliver(self, _call: ReportedCall) -> None:
+        """Count a call."""
+        self.dropped += 1
+
+    def flush(self, _timeout_s: float) -> bool:
+        """Do nothing: nothing waits."""
+        return True
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
-def delivery() -> Delivery:
-    """Return where calls go; chosen at the first use."""
-    return _chosen or choose(Settings(), only_once=True)
-
-
-def choose(settings: Settings, *, only_once: bool = False) -> Delivery:
-    """Decide where calls go from now on. Raises ValueError when the endpoint is no URL."""
-    global _chosen  # noqa: PLW0603 - one choice for the process
-    with _lock:
-        if _chosen is not None and only_once:
-            return _chosen
-        former, _chosen = _chosen, _made(settings)
-        chosen = _chosen
-    if former is not None:
-        former.close()
-    return chosen
-
-
-def _made(settings: Settings) -> Delivery:
-    api = settings.api()
-    set_up = trace.get_tracer_provider()
-    if not settings.endpoint and not isinstance(set_up, trace.ProxyTracerProvider):
-        return SpanDelivery(set_up, is_ours=False)
-    try:
-        pipelines = import_module("llmlab.pipelines")
-    except ModuleNotFoundError as error:
-        _logger.info("llmlab posts calls one by one, since there is no %s: pip install 'llmlab[otlp]'", error.name)
-        return EventDelivery(api, settings.service_name)
-    provider = pipelines.own_tracer_provider(api.endpoint, api.headers, settings.service_name)
-    return SpanDelivery(provider, is_ours=True)
+def is_set_up(provider: trace.TracerProvider) -> bool:
+    """Say whether the application has set up OpenTelemetry: until then the API gives out a stand-in."""
+    return not isinstance(provider, trace.ProxyTracerProvider)
 
 
 def _attributes(call: ReportedCall) -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""What OpenAI reports for images and transcriptions: usage like that of responses, but neither a model nor an id.
+
+Sources: the types of `openai` 3.52 (`ImagesResponse`, `Transcription`, and the events of their streams), read
+2026-11-21.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llmlab.openai_format import fields_of
+from llmlab.openai_responses_format import read_usage
+from llmlab.providers import Reply
+
+
+def read_images(images: Any) -> Reply:
+    """Read generated images. Models that bill by the image report no usage."""
+    usage = fields_of(images).get("usage")
+    counts = read_usage(usage)
+    if fields_of(usage).get("output_tokens_details") is None:
+        # Where the details are missing, all output is documented as "the number of image tokens in the output image".
+        counts = counts._replace(image_out=counts.output)
+    return Reply(usage=counts)
+
+
+def read_transcription(transcription: Any) -> Reply:
+    """Read a transcription, which is billed by tokens or by time. As text or subtitles it is a bare string."""
+    return Reply() if isinstance(transcription, str) else Reply(usage=read_usage(fields_of(transcription).get("usage")))
+
+
+class MediaEvents:
+    """Reads the events of a streamed image or transcription: the one that completes it has the usage."""
+
+    __slots__ = ("_completed", "_read")
+
+    def __init__(self, read: Callable[[Any], Reply]) -> None:
+        """`read` reads the event that completes it, which has the fields of the whole result."""
+        self._read = read
+        self._completed: Any = None
+
+    def read(self, chunk: Any) -> bool:
+        """Take note of an event."""
+        if chunk.type.endswith((".completed", "text.done")):
+            self._completed = chunk
+        return False
+
+    def reply(self) -> Reply:
+        """Return what the completing event reported."""
+        return self._read(self._completed)._replace(cut_short=self._completed is None)

@@ -1,0 +1,90 @@
+"""What calls of the SDK `openai` ask for, beside chat completions: responses, embeddings, images, transcriptions."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from opentelemetry.util.types import AttributeValue
+
+from llmlab import semconv
+from llmlab.attributes import of_parameters
+from llmlab.hosts import Endpoint, port_of, provider_at
+from llmlab.openai_media_format import MediaEvents, read_images, read_transcription
+from llmlab.openai_responses_format import ResponseEvents
+from llmlab.providers import Request
+from llmlab.raw_responses import raw_mode
+
+_RESPONSE_PARAMETERS = {
+    "max_output_tokens": semconv.REQUEST_MAX_TOKENS,
+    "temperature": semconv.REQUEST_TEMPERATURE,
+    "top_p": semconv.REQUEST_TOP_P,
+    "service_tier": semconv.OPENAI_REQUEST_SERVICE_TIER,
+}
+_IMAGE_PARAMETERS = {"n": semconv.REQUEST_CHOICE_COUNT}
+_TRANSCRIPTION_PARAMETERS = {"temperature": semconv.REQUEST_TEMPERATURE}
+_EMBEDDING_PARAMETERS = {"dimensions": semconv.EMBEDDINGS_DIMENSIONS}
+
+_CLIENT_PROVIDERS = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
+"""Client classes that tell more than the host name, which may be a gateway's."""
+
+
+def embeddings_request(embeddings: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
+    """Read a call of `embeddings.create`."""
+    return base_request("embeddings", embeddings, keywords, of_parameters(keywords, _EMBEDDING_PARAMETERS))
+
+
+def response_request(responses: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
+    """Read a call of `responses.create`, `parse` or `compact`."""
+    attributes = of_parameters(keywords, _RESPONSE_PARAMETERS)
+    attributes[semconv.OPENAI_API_TYPE] = "responses"
+    reasoning = keywords.get("reasoning")
+    if isinstance(reasoning, Mapping) and isinstance(effort := reasoning.get("effort"), str):
+        attributes[semconv.REQUEST_REASONING_LEVEL] = effort
+    request = base_request("chat", responses, keywords, attributes)
+    return request._replace(chunks=ResponseEvents()) if keywords.get("stream") else request
+
+
+def response_helper_request(responses: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Request | None:
+    """Read a call of `responses.stream`, which may also fetch a response that exists already."""
+    if "input" not in keywords:
+        return None
+    return response_request(responses, args, {**keywords, "stream": True})
+
+
+def inside_response_helper(helper: Any, wrap: Callable[[Any], Any]) -> Any:
+    """Watch the stream that the helper reads from. Closing the helper closes the connection, but not that stream."""
+    helper._raw_stream = wrap(helper._raw_stream)  # noqa: SLF001 - the SDK names it nowhere else
+    return helper
+
+
+def image_request(images: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
+    """Read a call of `images.generate` or `edit`."""
+    request = base_request("image_generation", images, keywords, of_parameters(keywords, _IMAGE_PARAMETERS))
+    return request._replace(chunks=MediaEvents(read_images)) if keywords.get("stream") else request
+
+
+def transcription_request(transcriptions: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
+    """Read a call of `audio.transcriptions.create`."""
+    request = base_request(
+        "transcription", transcriptions, keywords, of_parameters(keywords, _TRANSCRIPTION_PARAMETERS)
+    )
+    return request._replace(chunks=MediaEvents(read_transcription)) if keywords.get("stream") else request
+
+
+def base_request(
+    operation: str, resource: Any, keywords: dict[str, Any], attributes: dict[str, AttributeValue]
+) -> Request:
+    """Return what all calls have in common: the model, and where the client of the resource sends them."""
+    client = resource._client  # noqa: SLF001 - the SDK's resources keep their client nowhere else
+    url = client.base_url
+    endpoint = _endpoint(type(client), url.scheme, url.host, url.port)
+    model = keywords.get("model")
+    raw = raw_mode(keywords) is not None
+    return Request(operation, model if isinstance(model, str) else None, endpoint, keywords, attributes, None, raw)
+
+
+@lru_cache(maxsize=256)
+def _endpoint(client_class: type, scheme: str, host: str, port: int | None) -> Endpoint:
+    names = (base.__name__.removeprefix("Async") for base in client_class.__mro__)
+    named = next((_CLIENT_PROVIDERS[name] for name in names if name in _CLIENT_PROVIDERS), None)
+    return Endpoint(named or provider_at(host) or "openai", host, port_of(scheme, port))

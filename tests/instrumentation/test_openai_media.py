@@ -1,0 +1,193 @@
+"""Images and transcriptions with the SDK `openai`: what the provider reports of them is on the span."""
+
+import asyncio
+import json
+from typing import Any
+
+import openai
+import pytest
+
+from fake_provider.testing import FakeProvider
+from instrumentation.spans import Spans
+from instrumentation.ways import Way, either, have, read, seen
+from llmlab.instrumentor import LLMLabInstrumentor
+
+pytestmark = pytest.mark.usefixtures("instrumentor")
+
+CLIENTS = (openai.OpenAI, openai.AsyncOpenAI)
+FILE = ("speech.wav", b"RIFF")
+DRAW: dict[str, Any] = {"model": "gpt-image-1", "prompt": "a fish"}
+EDIT: dict[str, Any] = {**DRAW, "image": ("fish.png", b"PNG")}
+HEAR: dict[str, Any] = {"model": "gpt-4o-transcribe", "file": FILE}
+
+IMAGE_COUNTS = {
+    "gen_ai.usage.input_tokens": 50,
+    "gen_ai.usage.image.input_tokens": 40,
+    "gen_ai.usage.output_tokens": 272,
+    "gen_ai.usage.image.output_tokens": 272,
+}
+SPEECH_COUNTS = {
+    "gen_ai.usage.input_tokens": 70,
+    "gen_ai.usage.audio.input_tokens": 65,
+    "gen_ai.usage.output_tokens": 3,
+}
+
+
+async def drawn(client: Any) -> Any:
+    return seen(await have(client.images.generate(**DRAW)))
+
+
+async def drawn_streamed(client: Any) -> Any:
+    return await read(await have(client.images.generate(**DRAW, stream=True)))
+
+
+async def drawn_raw(client: Any) -> Any:
+    return seen((await have(client.images.with_raw_response.generate(**DRAW))).parse())
+
+
+async def drawn_streaming(client: Any) -> Any:
+    async with either(client.images.with_streaming_response.generate(**DRAW)) as response:
+        return seen(await have(response.parse()))
+
+
+async def edited(client: Any) -> Any:
+    return seen(await have(client.images.edit(**EDIT)))
+
+
+async def edited_streamed(client: Any) -> Any:
+    return await read(await have(client.images.edit(**EDIT, stream=True)))
+
+
+async def heard(client: Any) -> Any:
+    return seen(await have(client.audio.transcriptions.create(**HEAR)))
+
+
+async def heard_streamed(client: Any) -> Any:
+    return await read(await have(client.audio.transcriptions.create(**HEAR, stream=True)))
+
+
+async def heard_raw(client: Any) -> Any:
+    return seen((await have(client.audio.transcriptions.with_raw_response.create(**HEAR))).parse())
+
+
+async def heard_streaming(client: Any) -> Any:
+    async with either(client.audio.transcriptions.with_streaming_response.create(**HEAR)) as response:
+        return seen(await have(response.parse()))
+
+
+IMAGES: tuple[Way, ...] = (drawn, drawn_streamed, drawn_raw, drawn_streaming, edited, edited_streamed)
+SPEECH: tuple[Way, ...] = (heard, heard_streamed, heard_raw, heard_streaming)
+
+
+def call(kind: type[Any], url: str, way: Way) -> Any:
+    async def run() -> Any:
+        client = kind(base_url=url, api_key="fake", max_retries=0)
+        try:
+            return await way(client)
+        finally:
+            closed = client.close()
+            if closed is not None:
+                await closed
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+@pytest.mark.parametrize(
+    ("way", "name", "counts"),
+    [
+        *((way, "image_generation gpt-image-1", IMAGE_COUNTS) for way in IMAGES),
+        *((way, "transcription gpt-4o-transcribe", SPEECH_COUNTS) for way in SPEECH),
+    ],
+)
+def test_the_span_carries_what_the_provider_billed(
+    kind: type[Any], way: Way, name: str, counts: dict[str, int], provider: FakeProvider, spans: Spans
+) -> None:
+    call(kind, provider.openai_url, way)
+    assert spans.one().name == name
+    assert spans.usage() == counts
+    assert spans.attributes()["llmlab.usage.source"] == "reported"
+    assert spans.attributes()["gen_ai.provider.name"] == "openai"
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+@pytest.mark.parametrize("way", [*IMAGES, *SPEECH], ids=lambda way: way.__name__)
+def test_the_caller_sees_what_it_would_see_without_us(
+    kind: type[Any], way: Way, provider: FakeProvider, instrumentor: LLMLabInstrumentor
+) -> None:
+    instrumented = call(kind, provider.openai_url, way)
+    instrumentor.uninstrument()
+    assert instrumented == call(kind, provider.openai_url, way)
+
+
+def test_output_without_details_is_images(client: openai.OpenAI, spans: Spans) -> None:
+    usage = {"input_tokens": 9, "input_tokens_details": {"image_tokens": 0, "text_tokens": 9}, "output_tokens": 8}
+    client.images.generate(**DRAW, extra_headers={"x-fake-usage": json.dumps(usage)})
+    assert spans.usage() == {
+        "gen_ai.usage.input_tokens": 9,
+        "gen_ai.usage.image.input_tokens": 0,
+        "gen_ai.usage.output_tokens": 8,
+        "gen_ai.usage.image.output_tokens": 8,
+    }
+
+
+def test_output_that_is_partly_text_is_told_apart(client: openai.OpenAI, spans: Spans) -> None:
+    usage = {"input_tokens": 9, "output_tokens": 8, "output_tokens_details": {"image_tokens": 5, "text_tokens": 3}}
+    client.images.generate(**DRAW, extra_headers={"x-fake-usage": json.dumps(usage)})
+    assert spans.usage()["gen_ai.usage.image.output_tokens"] == 5
+
+
+def test_images_that_are_billed_by_the_piece_have_no_usage(client: openai.OpenAI, spans: Spans) -> None:
+    client.images.generate(model="dall-e-3", prompt="a fish", n=1)
+    assert not spans.usage()
+    assert "llmlab.usage.source" not in spans.attributes()
+    assert spans.attributes()["gen_ai.request.choice.count"] == 1
+
+
+@pytest.mark.parametrize(("seconds", "milliseconds"), [(7, 7000), (8.4004, 8400)])
+def test_audio_that_is_billed_by_time_is_measured(
+    seconds: float, milliseconds: int, client: openai.OpenAI, spans: Spans
+) -> None:
+    headers = {"x-fake-usage": json.dumps({"type": "duration", "seconds": seconds})}
+    client.audio.transcriptions.create(model="whisper-1", file=FILE, extra_headers=headers)
+    assert spans.usage() == {"llmlab.usage.audio_ms": milliseconds}
+    assert spans.attributes()["llmlab.usage.source"] == "reported"
+
+
+def test_a_transcription_as_text_reports_nothing(
+    client: openai.OpenAI, spans: Spans, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert client.audio.transcriptions.create(model="whisper-1", file=FILE, response_format="text") == "one two three"
+    assert not spans.usage()
+    assert "llmlab.usage.source" not in spans.attributes()
+    assert not caplog.records
+
+
+def test_content_is_never_recorded(client: openai.OpenAI, spans: Spans) -> None:
+    secret = "xyzzy"  # noqa: S105 - no password, but nothing that may be seen either
+    client.images.generate(model="gpt-image-1", prompt=secret, user=secret)
+    client.audio.transcriptions.create(model="gpt-4o-transcribe", file=(secret, secret.encode()), prompt=secret)
+    assert secret not in "".join(span.to_json() for span in spans.all())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_error_is_the_callers_and_on_the_span(stream: bool, client: openai.OpenAI, spans: Spans) -> None:
+    with pytest.raises(openai.RateLimitError):
+        client.images.generate(model="error-429", prompt="a fish", stream=stream)
+    with pytest.raises(openai.RateLimitError):
+        client.audio.transcriptions.create(model="error-429", file=FILE, stream=stream)
+    assert [(span.attributes or {})["error.type"] for span in spans.all()] == ["RateLimitError"] * 2
+
+
+def test_a_stream_that_is_not_read_to_its_end_is_partial(client: openai.OpenAI, spans: Spans) -> None:
+    with client.images.generate(**DRAW, stream=True) as images:
+        next(images)
+    assert spans.attributes()["llmlab.usage.source"] == "partial"
+    assert not spans.usage()
+
+
+def test_a_stream_that_breaks_off_is_a_partial_error(client: openai.OpenAI, spans: Spans) -> None:
+    with pytest.raises(openai.APIConnectionError):
+        list(client.audio.transcriptions.create(model="truncated", file=FILE, stream=True))
+    assert spans.attributes()["error.type"] == "APIConnectionError"
+    assert spans.attributes()["llmlab.usage.source"] == "partial"
