@@ -22,9 +22,7 @@ def provider() -> Generator[str]:
     """Run the fake provider; yields its URL."""
     command = [sys.executable, "-m", "fake_provider", "--port", "0"]
     # Ctrl-C is for the demo, which stops its servers in order: hence sessions of their own.
-    with subprocess.Popen(
-        command, cwd=EXAMPLES, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+    with subprocess.Popen(command, cwd=EXAMPLES, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             url = process.stdout.readline().strip() if process.stdout else ""
             if not url:

@@ -16,8 +16,8 @@ from typing import ParamSpec, Self, TypeVar
 from opentelemetry import baggage, context
 
 from llmlab.blocks import Block, surround
+from llmlab.capture.switches import TAGS
 from llmlab.surroundings import enter, here, leave, of
-from llmlab.switches import TAGS
 from llmlab.tags import NO_TAGS, Tags, Value, name_of, parse, tags_of
 
 BAGGAGE_PREFIX = "llmlab."

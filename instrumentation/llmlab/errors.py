@@ -3,7 +3,7 @@
     LLMLabError
 
 Inside your application nothing of ours raises unless you asked for it; a failure of ours is logged and counted
-(`llmlab.faults`), and the call goes on.
+(`llmlab.capture.faults`), and the call goes on.
 """
 
 

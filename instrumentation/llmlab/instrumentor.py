@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from llmlab.collector import watch_collector
-from llmlab.faults import Guard
-from llmlab.patching import Installation
+from llmlab.capture.collector import watch_collector
+from llmlab.capture.faults import Guard
+from llmlab.capture.patching import Installation
+from llmlab.capture.switches import is_disabled
 from llmlab.providers import discover
-from llmlab.switches import is_disabled
 from llmlab.threads import NAME, ThreadInstallation
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmlab.attribution import current_tags
-from llmlab.faults import Guard
+from llmlab.capture.faults import Guard
 from llmlab.providers import Reply
 from llmlab.surroundings import here
 from llmlab.tags import tags_of

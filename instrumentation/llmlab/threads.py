@@ -12,9 +12,9 @@ from typing import Any
 import wrapt
 from opentelemetry import baggage
 
+from llmlab.capture.faults import Guard
+from llmlab.capture.patching import Patch, undo
 from llmlab.carrying import carry
-from llmlab.faults import Guard
-from llmlab.patching import Patch, undo
 from llmlab.surroundings import enter, here, leave
 from llmlab.tags import NO_TAGS
 

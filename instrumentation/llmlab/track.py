@@ -21,7 +21,7 @@ from opentelemetry import context, trace
 from llmlab import semconv
 from llmlab.attribution import current_tags
 from llmlab.blocks import Block, surround
-from llmlab.faults import Guard
+from llmlab.capture.faults import Guard
 from llmlab.providers import Reply
 from llmlab.surroundings import Tracked, enter, here, leave
 from llmlab.tags import Tags, Value, tags_of

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from fake_provider.testing import FakeProvider
 from instrumentation.spans import Spans
-from llmlab import faults
+from llmlab.capture import faults
 from llmlab.instrumentor import LLMLabInstrumentor
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.anthropic_format import MessageEvents, read_message, read_usage
+from llmlab.formats.anthropic import MessageEvents, read_message, read_usage
 from llmlab.usage import NO_USAGE, Usage, contradictions
 
 counts = st.none() | st.integers(0, 10**9)

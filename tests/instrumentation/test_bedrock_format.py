@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from llmlab.bedrock_format import ConverseEvents, InvokedBody, InvokedChunks, read_body, read_converse
+from llmlab.formats.bedrock import ConverseEvents, InvokedBody, InvokedChunks, read_body, read_converse
 from llmlab.usage import NO_USAGE, Usage, contradictions
 
 

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from fake_provider.testing import FakeProvider
 from instrumentation.spans import Spans
 from instrumentation.ways import CHAT, EMBED, STREAM, of_model
-from llmlab.client_metrics import ClientMetrics
+from llmlab.capture.client_metrics import ClientMetrics
 from llmlab.instrumentor import LLMLabInstrumentor
 
 DURATION = "gen_ai.client.operation.duration"

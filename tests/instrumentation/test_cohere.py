@@ -17,7 +17,7 @@ from packaging.version import Version
 from fake_provider.testing import FakeProvider
 from instrumentation.cohere_ways import CHAT_1, CHAT_2, CHATS, EMBED_1, OTHERS, RERANK, Way, call
 from instrumentation.spans import Spans
-from llmlab.cohere_format import read_response
+from llmlab.formats.cohere import read_response
 from llmlab.instrumentor import LLMLabInstrumentor
 from llmlab.providers.cohere import PROVIDER
 from llmlab.usage import NO_USAGE, Usage

@@ -13,9 +13,10 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from instrumentation.spans import Spans
 from instrumentation.ways import CHAT, STREAM
-from llmlab import attributes, faults, openai_format, patching
-from llmlab.faults import Guard
-from llmlab.openai_format import ChatChunks
+from llmlab.capture import attributes, faults, patching
+from llmlab.capture.faults import Guard
+from llmlab.formats import openai as openai_format
+from llmlab.formats.openai import ChatChunks
 from llmlab.providers.openai import PROVIDER
 
 pytestmark = pytest.mark.usefixtures("instrumentor")

@@ -22,8 +22,8 @@ from fake_provider.testing import FakeProvider
 from instrumentation.spans import Spans
 from instrumentation.ways import CHAT
 from llmlab import providers
+from llmlab.capture.patching import Installation
 from llmlab.instrumentor import LLMLabInstrumentor
-from llmlab.patching import Installation
 from llmlab.providers.openai import PROVIDER
 
 PATCHED = (Completions, AsyncCompletions, Embeddings, AsyncEmbeddings)

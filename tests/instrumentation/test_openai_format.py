@@ -7,7 +7,7 @@ import pytest
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from llmlab.openai_format import ChatChunks, read_completion, read_usage
+from llmlab.formats.openai import ChatChunks, read_completion, read_usage
 from llmlab.usage import NO_USAGE, Usage, contradictions
 
 

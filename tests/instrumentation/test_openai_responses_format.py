@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from openai.types.responses import Response, ResponseUsage
 
-from llmlab.openai_responses_format import ResponseEvents, read_response, read_usage
+from llmlab.formats.openai_responses import ResponseEvents, read_response, read_usage
 from llmlab.usage import NO_USAGE, Usage
 
 SEARCH = {"type": "web_search_call", "action": {"type": "search"}}

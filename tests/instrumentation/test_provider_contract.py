@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from instrumentation import odd_sdk
 from instrumentation.spans import Spans
+from llmlab.capture.patching import Installation
 from llmlab.hosts import Endpoint
-from llmlab.patching import Installation
 from llmlab.providers import Call, Provider, Reply, Request
 from llmlab.usage import Usage
 

@@ -30,6 +30,8 @@ NEEDS = {
     "llmlab.cli.spend_report": "rich",
     "llmlab.pricing.catalogue": "genai_prices",
     "llmlab.pricing.pricer": "genai_prices",
+    "llmlab.tracking.pipelines": "opentelemetry.exporter",
+    "llmlab.tracking.watching": "opentelemetry.sdk",
 }
 """Modules that need an extra, by their beginning, and the package they need first. Applications import none of them."""
 

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from environments import ROOT
 from llmlab import semconv
-from llmlab.patching import Installation
+from llmlab.capture.patching import Installation
 from llmlab.providers import Provider
 from llmlab.usage import Usage
 from llmlab_exporter.dialect import Dialect

@@ -10,7 +10,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from fake_provider.testing import FakeProvider
-from llmlab import faults, sdk
+from llmlab import sdk
+from llmlab.capture import faults
 from llmlab.tracking import block_calls, delivery, recent
 from llmlab.tracking.deliveries import Nowhere, SpanDelivery
 from sdk.scripted_exporter import ScriptedExporter

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 from opentelemetry.util.types import AttributeValue
 
 from llmlab import semconv
-from llmlab.faults import Guard
+from llmlab.capture.faults import Guard
 from llmlab.hosts import Endpoint
 from llmlab.usage import NO_USAGE, Usage
 
 if TYPE_CHECKING:
-    from llmlab.recording import Recording
+    from llmlab.capture.recording import Recording
 
 
 class Reply(NamedTuple):
@@ -67,7 +67,7 @@ class Request(NamedTuple):
     chunks: ChunkReader | None = None
     """Reads the stream that the call returns. None when the call does not stream."""
     raw: bool = False
-    """Whether the SDK hands out its raw response instead of the parsed one (`llmlab.raw_responses`)."""
+    """Whether the SDK hands out its raw response instead of the parsed one (`llmlab.capture.raw_responses`)."""
     refused: Callable[[Exception], bool] | None = None
     """Given when `keywords` differ from the caller's: says whether an error means that the provider refuses the
     difference. The call is then made once more, as the caller wrote it."""

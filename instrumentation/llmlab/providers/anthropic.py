@@ -15,11 +15,11 @@ from typing import Any
 from opentelemetry.util.types import AttributeValue
 
 from llmlab import semconv
-from llmlab.anthropic_format import MessageEvents, read_message
-from llmlab.faults import Guard
+from llmlab.capture.faults import Guard
+from llmlab.capture.raw_responses import RAW_RESPONSE_HEADER
+from llmlab.formats.anthropic import MessageEvents, read_message
 from llmlab.hosts import Endpoint, port_of, provider_at
 from llmlab.providers import Call, Finished, Provider, Reply, Request
-from llmlab.raw_responses import RAW_RESPONSE_HEADER
 
 _listening = Guard("read an answer before the SDK parses it")
 

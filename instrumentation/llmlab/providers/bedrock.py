@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llmlab import semconv
-from llmlab.attributes import of_parameters
-from llmlab.bedrock_format import ConverseEvents, InvokedBody, InvokedChunks, read_converse
-from llmlab.faults import Guard
+from llmlab.capture.attributes import of_parameters
+from llmlab.capture.faults import Guard
+from llmlab.capture.recording import Recording
+from llmlab.capture.streams import ObjectProxy
+from llmlab.formats.bedrock import ConverseEvents, InvokedBody, InvokedChunks, read_converse
 from llmlab.hosts import Endpoint, port_of
 from llmlab.providers import Call, Provider, Request
-from llmlab.recording import Recording
-from llmlab.streams import ObjectProxy
 
 _PARAMETERS = {
     "maxTokens": semconv.REQUEST_MAX_TOKENS,

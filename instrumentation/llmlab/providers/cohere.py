@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from opentelemetry.util.types import AttributeValue
 
 from llmlab import semconv
-from llmlab.cohere_format import ChatEvents, read_response
+from llmlab.formats.cohere import ChatEvents, read_response
 from llmlab.hosts import Endpoint, port_of, provider_at
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
 

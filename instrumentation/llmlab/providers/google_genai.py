@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from opentelemetry.util.types import AttributeValue
 
 from llmlab import semconv
-from llmlab.gemini_format import GenerateChunks, fields_of, read_embeddings, read_response, text_of
+from llmlab.formats.gemini import GenerateChunks, fields_of, read_embeddings, read_response, text_of
 from llmlab.hosts import Endpoint, port_of
 from llmlab.providers import Call, Provider, ReadRequest, Request
 

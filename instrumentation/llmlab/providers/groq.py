@@ -11,11 +11,11 @@ from typing import Any, Literal
 from opentelemetry.util.types import AttributeValue
 
 from llmlab import semconv
-from llmlab.attributes import of_parameters
+from llmlab.capture.attributes import of_parameters
+from llmlab.capture.raw_responses import raw_mode
+from llmlab.formats.openai import ChatChunks, read_completion
 from llmlab.hosts import Endpoint, port_of, provider_at
-from llmlab.openai_format import ChatChunks, read_completion
 from llmlab.providers import Call, Provider, ReadRequest, Request
-from llmlab.raw_responses import raw_mode
 
 _CHAT_PARAMETERS = {
     "max_tokens": semconv.REQUEST_MAX_TOKENS,

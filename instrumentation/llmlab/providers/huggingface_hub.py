@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from llmlab import semconv
-from llmlab.attributes import of_parameters
+from llmlab.capture.attributes import of_parameters
+from llmlab.capture.switches import STREAM_USAGE, asks_for_stream_usage
+from llmlab.formats.openai import ChatChunks, read_completion
+from llmlab.formats.tgi import GenerationChunks, read_generation
 from llmlab.hosts import Endpoint, port_of, provider_at
-from llmlab.openai_format import ChatChunks, read_completion
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
-from llmlab.switches import STREAM_USAGE, asks_for_stream_usage
-from llmlab.tgi_format import GenerationChunks, read_generation
 
 _logger = logging.getLogger("llmlab")
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from llmlab import semconv
-from llmlab.attributes import of_parameters
+from llmlab.capture.attributes import of_parameters
+from llmlab.formats.openai import ChatChunks, read_completion
 from llmlab.hosts import Endpoint, port_of
-from llmlab.openai_format import ChatChunks, read_completion
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
 
 _PARAMETERS = {

@@ -12,10 +12,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from llmlab import semconv
-from llmlab.attributes import of_parameters
-from llmlab.openai_format import ChatChunks, read_completion
-from llmlab.openai_media_format import read_images, read_transcription
-from llmlab.openai_requests import (
+from llmlab.capture.attributes import of_parameters
+from llmlab.capture.raw_responses import raw_mode
+from llmlab.capture.switches import STREAM_USAGE, asks_for_stream_usage
+from llmlab.formats.openai import ChatChunks, read_completion
+from llmlab.formats.openai_media import read_images, read_transcription
+from llmlab.formats.openai_requests import (
     base_request,
     embeddings_request,
     image_request,
@@ -24,10 +26,8 @@ from llmlab.openai_requests import (
     response_request,
     transcription_request,
 )
-from llmlab.openai_responses_format import read_response
+from llmlab.formats.openai_responses import read_response
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
-from llmlab.raw_responses import raw_mode
-from llmlab.switches import STREAM_USAGE, asks_for_stream_usage
 
 _logger = logging.getLogger("llmlab")
 

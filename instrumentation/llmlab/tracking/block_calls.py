@@ -6,12 +6,12 @@ from typing import Any
 
 from opentelemetry import trace
 
-from llmlab.collector import watch_collector
-from llmlab.faults import Guard
-from llmlab.patching import Installation
+from llmlab.capture.collector import watch_collector
+from llmlab.capture.faults import Guard
+from llmlab.capture.patching import Installation
+from llmlab.capture.switches import is_disabled
 from llmlab.providers import discover
 from llmlab.surroundings import here
-from llmlab.switches import is_disabled
 from llmlab.threads import NAME, ThreadInstallation
 from llmlab.tracking.deliveries import Delivery
 

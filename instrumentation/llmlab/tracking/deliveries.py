@@ -8,8 +8,9 @@ from uuid import uuid4
 
 from opentelemetry import context, trace
 
-from llmlab import attributes, semconv
+from llmlab import semconv
 from llmlab._version import __version__
+from llmlab.capture import attributes
 from llmlab.providers import Reply
 from llmlab.tags import Tags, name_of
 from llmlab.tracking.event_queue import EventQueue

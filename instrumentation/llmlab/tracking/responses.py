@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from llmlab import anthropic_format, gemini_format, openai_format
+from llmlab.formats import anthropic as anthropic_format
+from llmlab.formats import gemini as gemini_format
+from llmlab.formats import openai as openai_format
 from llmlab.providers import Reply, discover
 
 _logger = logging.getLogger("llmlab")

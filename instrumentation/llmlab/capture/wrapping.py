@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
-from llmlab.faults import Guard
-from llmlab.managers import Manager
-from llmlab.raw_responses import watched_response
-from llmlab.recording import recorded_span
-from llmlab.streams import watched
+from llmlab.capture.faults import Guard
+from llmlab.capture.managers import Manager
+from llmlab.capture.raw_responses import watched_response
+from llmlab.capture.recording import recorded_span
+from llmlab.capture.streams import watched
 
 if TYPE_CHECKING:
+    from llmlab.capture.recording import Recorder, Recording
     from llmlab.providers import Call, Request
-    from llmlab.recording import Recorder, Recording
 
 _reading = Guard("read a response")
 

@@ -6,7 +6,7 @@ from _thread import start_new_thread
 from collections.abc import Callable
 from typing import Literal
 
-from llmlab.faults import Guard
+from llmlab.capture.faults import Guard
 
 _in_a_thread = Guard("leave a call that was thrown away to a thread")
 

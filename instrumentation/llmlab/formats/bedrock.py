@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from llmlab.anthropic_format import MessageEvents, read_message
-from llmlab.openai_format import read_completion
+from llmlab.formats.anthropic import MessageEvents, read_message
+from llmlab.formats.openai import read_completion
 from llmlab.providers import Reply
 from llmlab.usage import NO_USAGE, Usage
 

@@ -12,11 +12,11 @@ from opentelemetry import metrics, trace
 from packaging.specifiers import SpecifierSet
 
 from llmlab._version import __version__
-from llmlab.client_metrics import ClientMetrics
-from llmlab.faults import Guard
+from llmlab.capture.client_metrics import ClientMetrics
+from llmlab.capture.faults import Guard
+from llmlab.capture.recording import Recorder
+from llmlab.capture.wrapping import Wrapper, own_span_wrapper, wrapper
 from llmlab.providers import Call, Provider
-from llmlab.recording import Recorder
-from llmlab.wrapping import Wrapper, own_span_wrapper, wrapper
 
 _logger = logging.getLogger("llmlab")
 

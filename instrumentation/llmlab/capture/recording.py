@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Self
 from opentelemetry import context, trace
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
-from llmlab import attributes, semconv
+from llmlab import semconv
 from llmlab.attribution import current_tags
-from llmlab.collector import settle_safely
-from llmlab.faults import Guard
+from llmlab.capture import attributes
+from llmlab.capture.collector import settle_safely
+from llmlab.capture.faults import Guard
 from llmlab.providers import Finished, Reply
 from llmlab.surroundings import here
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.util.types import AttributeValue
 
-    from llmlab.client_metrics import ClientMetrics
+    from llmlab.capture.client_metrics import ClientMetrics
     from llmlab.providers import Call, Provider, Request
 
 GENAI_CALL = "opentelemetry.genai.client.inference.context"

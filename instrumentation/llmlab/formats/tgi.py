@@ -6,7 +6,7 @@ Read 2026-11-20.
 
 from typing import Any
 
-from llmlab.openai_format import fields_of
+from llmlab.formats.openai import fields_of
 from llmlab.providers import Reply
 from llmlab.usage import Usage
 

@@ -7,12 +7,12 @@ from typing import Any
 from opentelemetry.util.types import AttributeValue
 
 from llmlab import semconv
-from llmlab.attributes import of_parameters
+from llmlab.capture.attributes import of_parameters
+from llmlab.capture.raw_responses import raw_mode
+from llmlab.formats.openai_media import MediaEvents, read_images, read_transcription
+from llmlab.formats.openai_responses import ResponseEvents
 from llmlab.hosts import Endpoint, port_of, provider_at
-from llmlab.openai_media_format import MediaEvents, read_images, read_transcription
-from llmlab.openai_responses_format import ResponseEvents
 from llmlab.providers import Request
-from llmlab.raw_responses import raw_mode
 
 _RESPONSE_PARAMETERS = {
     "max_output_tokens": semconv.REQUEST_MAX_TOKENS,

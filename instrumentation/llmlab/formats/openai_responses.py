@@ -7,7 +7,7 @@ Sources: the types of `openai` 3.52 (`Response`, `ResponseUsage`, `CompactedResp
 from collections.abc import Mapping
 from typing import Any
 
-from llmlab.openai_format import count_of, fields_of
+from llmlab.formats.openai import count_of, fields_of
 from llmlab.providers import Reply
 from llmlab.usage import NO_USAGE, Usage
 

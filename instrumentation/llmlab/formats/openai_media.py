@@ -7,8 +7,8 @@ Sources: the types of `openai` 3.52 (`ImagesResponse`, `Transcription`, and the 
 from collections.abc import Callable
 from typing import Any
 
-from llmlab.openai_format import fields_of
-from llmlab.openai_responses_format import read_usage
+from llmlab.formats.openai import fields_of
+from llmlab.formats.openai_responses import read_usage
 from llmlab.providers import Reply
 
 

@@ -15,10 +15,10 @@ from inspect import isawaitable, iscoroutinefunction
 from types import SimpleNamespace
 from typing import Any
 
-from llmlab.faults import Guard
+from llmlab.capture.faults import Guard
+from llmlab.capture.recording import Recording
+from llmlab.capture.streams import Watched, watched
 from llmlab.providers import Reply
-from llmlab.recording import Recording
-from llmlab.streams import Watched, watched
 
 RAW_RESPONSE_HEADER = "X-Stainless-Raw-Response"
 

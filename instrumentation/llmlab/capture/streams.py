@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import wrapt
 
-from llmlab.faults import note
-from llmlab.recording import Recording
+from llmlab.capture.faults import note
+from llmlab.capture.recording import Recording
 
 if TYPE_CHECKING:
     from llmlab.providers import ChunkReader
