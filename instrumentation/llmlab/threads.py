@@ -25,7 +25,9 @@ NAME = "threads"
 class ThreadInstallation:
     """Makes every thread and every `ThreadPoolExecutor` of the process keep the attribution, until it is removed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, leaves_wrapped: bool = False) -> None:
+        """`leaves_wrapped` leaves functions alone that somebody has wrapped already, perhaps for the same reason."""
+        self._leaves_wrapped = leaves_wrapped
         self._active = True
         self._patches: list[Patch] = []
         self._replace(threading.Thread, "start", _start)
@@ -45,6 +47,8 @@ class ThreadInstallation:
 
     def _replace(self, owner: type, attribute: str, around: Callable[..., Any]) -> None:
         original = vars(owner)[attribute]
+        if self._leaves_wrapped and isinstance(original, wrapt.FunctionWrapper):
+            return
         replacement: Any = wrapt.FunctionWrapper(original, around, enabled=self._is_needed)
         setattr(owner, attribute, replacement)
         self._patches.append(Patch(owner, attribute, original, replacement, inherited=False))

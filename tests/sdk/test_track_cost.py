@@ -22,7 +22,7 @@ import llmlab
 from fake_provider.testing import FakeProvider
 from llmlab import track_cost
 from llmlab.instrumentor import LLMLabInstrumentor
-from llmlab.tracking import delivery
+from llmlab.tracking import block_calls, delivery
 from llmlab.tracking.deliveries import SpanDelivery
 from sdk.conftest import Spans, attributes
 
@@ -51,6 +51,8 @@ def instrumented(request: pytest.FixtureRequest, spans: Spans, tracer_provider: 
     if request.param != "alone":
         instrumentor.instrument(tracer_provider=tracer_provider)
     yield
+    if request.param == "instrumented before":
+        block_calls.stop_recording()  # last on, first off: nothing may stay wrapped for the tests after this one
     if request.param != "alone":
         instrumentor.uninstrument()
 
@@ -281,10 +283,21 @@ GEMINI = {
 }
 
 
+RESPONSES = {
+    "id": "resp_1",
+    "object": "response",
+    "model": "gpt-5-mini-2025-08-07",
+    "status": "completed",
+    "usage": {"input_tokens": 10, "input_tokens_details": {"cached_tokens": 6}, "output_tokens": 4},
+}
+
+
 class TestResponsesThatNobodyRecorded:
     """Over plain HTTP, or with an SDK that nobody instruments, the response is all there is."""
 
-    @pytest.mark.parametrize("response", [OPENAI, ANTHROPIC, GEMINI], ids=["openai", "anthropic", "gemini"])
+    @pytest.mark.parametrize(
+        "response", [OPENAI, RESPONSES, ANTHROPIC, GEMINI], ids=["openai", "responses", "anthropic", "gemini"]
+    )
     def test_the_returned_response_counts(self, response: dict[str, Any], spans: Spans) -> None:
         @track_cost(provider="acme")
         def ask() -> dict[str, Any]:

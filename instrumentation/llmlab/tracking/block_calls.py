@@ -46,7 +46,7 @@ def _install(tracer_provider: trace.TracerProvider) -> None:
     watch_collector()
     if not is_disabled(NAME):
         with Guard("keep the attribution in threads"):
-            _installations.append(ThreadInstallation())
+            _installations.append(ThreadInstallation(leaves_wrapped=True))
     for provider in discover():
         if not is_disabled(provider.name):
             with Guard(f"instrument {provider.name}"):
