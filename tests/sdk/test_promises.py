@@ -4,17 +4,22 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from statistics import median
 from typing import Any
+from urllib.request import Request, urlopen
 
 import clickhouse_connect
 import pytest
 
 from exporter_process import ExporterProcess, running
 from fake_provider.testing import FakeProvider
+from sdk.test_delivery import TRACK, WITHOUT_SDK
+from sdk.test_delivery import run as run_code
 
 pytestmark = pytest.mark.e2e
 
@@ -114,6 +119,60 @@ def test_attribution_arrives_from_every_source(outcome: Outcome) -> None:
     assert [row["feature"] for row in outcome.rows] == ["", "", "summarization", ""]
     assert {row["user_id"] for row in outcome.rows} == {"u1"}
     assert {(row["project"], row["session_id"], row["service_name"]) for row in outcome.rows} == {("web", "s9", "shop")}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExporterProcess]:
+    with running(tmp_path_factory.mktemp("rest") / "data") as server:
+        yield server
+
+
+class TestRestApi:
+    """What is promised of the API, asked of a real exporter."""
+
+    def track(self, server: ExporterProcess, **more: Any) -> Any:
+        promised = {
+            "provider": "openai",
+            "model": "gpt-4",
+            "input_tokens": 1000,
+            "output_tokens": 500,
+            "metadata": {"feature": "summarization"},
+        }
+        request = Request(f"{server.url}/api/events/track", json.dumps({**promised, **more}).encode())
+        with urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read(), parse_float=Decimal)
+
+    def total(self, server: ExporterProcess) -> Decimal:
+        return json.loads(server.get("/api/costs/summary"), parse_float=Decimal)["total_spend"]
+
+    def test_a_tracked_call_costs_what_was_promised_and_is_counted_at_once(self, server: ExporterProcess) -> None:
+        before = self.total(server)
+        assert self.track(server) == {"success": True, "cost": GPT4_CALL_USD}
+        assert self.total(server) - before == GPT4_CALL_USD
+
+    def test_a_repeated_call_counts_once(self, server: ExporterProcess) -> None:
+        self.track(server, idempotency_key="one")
+        before = self.total(server)
+        assert self.track(server, idempotency_key="one")["repeated"]
+        assert self.total(server) == before
+
+    def test_tracking_answers_within_a_tenth_of_a_second(self, server: ExporterProcess) -> None:
+        self.track(server)
+        times_s: list[float] = []
+        for _ in range(20):
+            began_s = time.perf_counter()
+            self.track(server)
+            times_s.append(time.perf_counter() - began_s)
+        assert median(times_s) < 0.1
+
+    def test_recommendations_are_a_list(self, server: ExporterProcess) -> None:
+        assert isinstance(json.loads(server.get("/api/recommendations")), list)
+
+    def test_an_application_without_opentelemetrys_sdk_is_counted(self, server: ExporterProcess) -> None:
+        before = self.total(server)
+        code = f"{WITHOUT_SDK}from llmlab import sdk; sdk.init('llmlab_xxx', '{server.url}')\n" + TRACK * 3
+        run_code(code)
+        assert self.total(server) - before == 3 * GPT4_CALL_USD
 
 
 PROMISED = """

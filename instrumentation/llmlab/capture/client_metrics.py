@@ -39,12 +39,13 @@ class ClientMetrics:
         self._scope = scope
         self._provider = provider
         self._is_on = provider is not None
+        self._may_come = not self._is_on and not _is_switched_off()
 
     @property
     def is_on(self) -> bool:
         """Whether somebody collects metrics. Each measurement takes several microseconds, so nobody else pays."""
-        if not self._is_on:
-            self._is_on = _is_collected(metrics.get_meter_provider())
+        if self._may_come and _is_real(metrics.get_meter_provider()):
+            self._is_on, self._may_come = True, False
         return self._is_on
 
     def record(self, request: "Request", reply: "Reply", error: BaseException | None, duration_s: float) -> None:
@@ -82,10 +83,13 @@ class ClientMetrics:
         )
 
 
-def _is_collected(provider: metrics.MeterProvider) -> bool:
-    # Told to export no metrics, OpenTelemetry's launcher still makes a provider, one that throws them away.
-    is_switched_off = environ.get("OTEL_METRICS_EXPORTER", "").strip().lower() == "none"
-    return not is_switched_off and not type(provider).__module__.startswith(_API)
+def _is_switched_off() -> bool:
+    """Say whether no metrics are wanted: the launcher makes a provider all the same, one that throws them away."""
+    return environ.get("OTEL_METRICS_EXPORTER", "").strip().lower() == "none"
+
+
+def _is_real(provider: metrics.MeterProvider) -> bool:
+    return not type(provider).__module__.startswith(_API)
 
 
 def _attributes(request: "Request", reply: "Reply") -> "dict[str, AttributeValue]":

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from llmlab.formats import anthropic as anthropic_format
-from llmlab.formats import gemini as gemini_format
-from llmlab.formats import openai as openai_format
+from llmlab.formats import anthropic, cohere, gemini, openai, openai_responses
 from llmlab.providers import Reply, discover
 
 _logger = logging.getLogger("llmlab")
@@ -16,7 +14,7 @@ Read = Callable[[Any], Reply]
 
 
 def read_response(response: object) -> Reply | None:
-    """Read the response of an SDK that we know, or one whose shape is OpenAI's, Anthropic's or Gemini's.
+    """Read the response of an SDK that we know, or one whose shape is OpenAI's, Anthropic's, Gemini's or Cohere's.
 
     None when it is something else, or reports no usage.
     """
@@ -48,11 +46,14 @@ def _readers_of_sdk(package: str) -> tuple[Read, ...]:
 
 def _readers_of_shape(fields: Mapping[str, Any]) -> Iterator[Read]:
     if "usage_metadata" in fields or "usageMetadata" in fields:
-        yield gemini_format.read_response
+        yield gemini.read_response
     elif fields.get("type") == "message":
-        yield anthropic_format.read_message
-    elif fields.get("usage") is not None:
-        yield openai_format.read_completion
+        yield anthropic.read_message
+    elif fields.get("object") == "response":
+        yield openai_responses.read_response
+    elif "usage" in fields or "meta" in fields:
+        yield openai.read_completion
+        yield cohere.read_response
 
 
 def _try(read: Read, response: object) -> Reply | None:
