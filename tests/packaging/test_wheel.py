@@ -33,7 +33,7 @@ NEEDS = {
     "llmlab.tracking.pipelines": "opentelemetry.exporter",
     "llmlab.tracking.watching": "opentelemetry.sdk",
 }
-"""Modules that need an extra, by their beginning, and the package they need first. Applications import none of them."""
+"""Modules that need an extra, by their beginning, and the package they need first. Applications do without them."""
 
 TRY_IMPORTS = """
 import importlib, json, sys
