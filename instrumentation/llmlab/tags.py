@@ -64,8 +64,14 @@ def name_of(attribute: str) -> str:
 
 def parse(text: str) -> dict[str, str]:
     """Read `feature=search,team=core`; commas and equals signs inside a value are percent-encoded."""
-    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
-    return tags_of({name.strip(): unquote(value.strip()) for name, _, value in pairs})
+    said: dict[str, object] = {}
+    for pair in filter(None, map(str.strip, text.split(","))):
+        name, equals, value = pair.partition("=")
+        if equals:
+            said[name.strip()] = unquote(value.strip())
+        else:
+            _log_once(pair, "it has no value; write it like feature=search")
+    return tags_of(said)
 
 
 def _problem(name: object, value: object) -> str:
@@ -73,6 +79,8 @@ def _problem(name: object, value: object) -> str:
         return "a name has up to 64 letters, digits, '_', '.' and '-', and begins with a letter"
     if not isinstance(value, str | int | float | UUID):
         return f"its value is a {type(value).__name__}, not a text or a number"
+    if isinstance(value, int) and value.bit_length() > MAX_VALUE_CHARS:
+        return "its value is a number of too many digits"  # Python refuses to write down very long ones
     text = _text(value)
     if len(text) > MAX_VALUE_CHARS:
         return f"its value has {len(text)} characters, and {MAX_VALUE_CHARS} are allowed"

@@ -143,6 +143,11 @@ class TestAccepted:
         exporter.track(provider="google", model="gemini-2.5-flash")
         assert exporter.rows()[0]["provider"] == "gcp.gemini"
 
+    def test_embeddings_need_no_output(self, exporter: Exporter) -> None:
+        status, answer = exporter.track(model="text-embedding-3-small", operation="embeddings", output_tokens=None)
+        assert (status, answer["cost"]) == (200, Decimal("0.00002"))
+        assert exporter.rows()[0]["output_tokens"] is None
+
     def test_null_is_not_said(self, exporter: Exporter) -> None:
         assert exporter.track(metadata=None, tier=None, id=None)[0] == 200
 

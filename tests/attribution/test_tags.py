@@ -49,6 +49,7 @@ def test_nothing_is_said_without_a_value(value: object, caplog: pytest.LogCaptur
         (b"bytes", "is a bytes"),
         (["list"], "is a list"),
         (object(), "is a object"),
+        (10**100, "too many digits"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_left_out_and_logged_once(
@@ -93,12 +94,16 @@ def test_a_tag_is_found_again_by_its_attribute(name: str) -> None:
         (" feature = search , ", {"llmlab.feature": "search"}),
         ("feature=a%2Cb%3Dc", {"llmlab.feature": "a,b=c"}),
         ("feature=a=b", {"llmlab.feature": "a=b"}),
-        ("feature", {}),
-        ("feature=", {}),
+        ("feature=,team=core", {"llmlab.tag.team": "core"}),
     ],
 )
 def test_a_line_of_tags_is_read(text: str, expected: dict[str, str]) -> None:
     assert parse(text) == expected
+
+
+def test_a_tag_without_a_value_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    assert parse("feature,team=core") == {"llmlab.tag.team": "core"}
+    assert "the tag 'feature': it has no value" in caplog.text
 
 
 @given(st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.floats(), st.binary(), st.none())))

@@ -122,6 +122,21 @@ def test_threads_can_be_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+def test_whatever_carries_opentelemetrys_context_carries_the_attribution() -> None:
+    with llmlab.attribute(feature="search"):
+        carried = context.get_current()
+
+    def work() -> dict[str, str]:
+        token = context.attach(carried)
+        try:
+            return tags_here()
+        finally:
+            context.detach(token)
+
+    with ThreadPoolExecutor(1) as executor:
+        assert executor.submit(work).result() == SEARCH
+
+
 class TestCarry:
     """Where nobody instruments threads, and for other processes."""
 

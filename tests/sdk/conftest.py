@@ -95,5 +95,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = context.get_current()
     yield
     block_calls.stop_recording()
-    delivery.close()
+    chosen = vars(delivery)["_chosen"]
+    if chosen is not None:
+        chosen.close()
     assert context.get_current() == before

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
+import anthropic
 import openai
 import pytest
 import wrapt
@@ -403,6 +404,28 @@ class TestOtherInstrumentations:
         ask()
         (call,) = spans.calls()
         assert call.name == "openai.chat"
+
+    def test_an_sdk_that_makes_its_own_spans_is_not_counted_again(
+        self,
+        provider: FakeProvider,
+        spans: Spans,
+        tracer_provider: TracerProvider,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "llmlab-anthropic")
+        client = anthropic.Anthropic(
+            base_url=provider.anthropic_url, api_key="fake", open_telemetry={"tracer_provider": tracer_provider}
+        )
+
+        @track_cost(provider="anthropic")
+        def ask() -> anthropic.types.Message:
+            return client.messages.create(model="claude-haiku-4-5", max_tokens=50, messages=ASK["messages"])
+
+        with client:
+            ask()
+        (call,) = spans.calls()
+        assert call.instrumentation_scope is not None
+        assert call.instrumentation_scope.name == "com.anthropic.sdk.python"
 
     def test_a_call_that_is_reported_by_hand_inside_counts_once(self, spans: Spans) -> None:
         @track_cost(provider="acme")

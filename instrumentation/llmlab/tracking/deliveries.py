@@ -173,19 +173,21 @@ def _attributes(call: ReportedCall) -> dict[str, Any]:
 
 
 def _event(call: ReportedCall) -> dict[str, Any]:
+    """Write a call as the exporter's API wants it. What is not known is left out."""
     reply = call.reply
-    counts = {field: count for field, count in reply.usage._asdict().items() if count is not None}
-    named = {"response_id": reply.id, "tier": reply.tier}
-    return {
+    counts = reply.usage._asdict()
+    event = {
         "id": uuid4().hex,
         "provider": call.provider,
         "model": reply.model or call.model,
         "operation": call.operation,
-        "input_tokens": counts.pop("input", 0),
-        "output_tokens": counts.pop("output", 0),
+        "input_tokens": counts.pop("input"),
+        "output_tokens": counts.pop("output"),
         **counts,
-        **{name: value for name, value in named.items() if value},
+        "response_id": reply.id,
+        "tier": reply.tier,
         "timestamp": datetime.fromtimestamp(call.ended_ns / 1e9, tz=UTC).isoformat(),
         "duration_s": (call.ended_ns - call.started_ns) / 1e9,
         "metadata": {name_of(name): value for name, value in call.tags.items()},
     }
+    return {name: value for name, value in event.items() if value is not None}

@@ -73,15 +73,6 @@ def choose(settings: Settings) -> None:
         former.close()
 
 
-def close() -> None:
-    """Send what is queued, and go back to the beginning."""
-    global _chosen
-    with _lock:
-        former, _chosen = _chosen, None
-    if former is not None:
-        former.close()
-
-
 def flush(timeout_s: float) -> bool:
     """Wait until all calls so far are sent; False when the time is over before."""
     return _chosen is None or _chosen.flush(timeout_s)
