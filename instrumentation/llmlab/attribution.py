@@ -77,7 +77,13 @@ class Attribution(Block):
 
 def current_tags() -> Tags:
     """Return what calls made here are attributed to, as attributes. Do not change it."""
-    current = context.get_current()
+    return tags_in(context.get_current())
+
+
+def tags_in(current: context.Context) -> Tags:
+    """Return what calls made in a context are attributed to, as attributes. Do not change it."""
+    if not current:
+        return tags_of_environment()
     tags = of(current).tags
     carried = baggage.get_all(current)
     if tags or carried:

@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from fake_provider.testing import FakeProvider
 from instrumentation.spans import Spans
 from instrumentation.ways import CHAT, EMBED, STREAM, of_model
+from llmlab.capture import client_metrics
 from llmlab.capture.client_metrics import ClientMetrics
 from llmlab.instrumentor import LLMLabInstrumentor
 
@@ -149,6 +150,7 @@ class TestWhetherSomebodyCollects:
         """Stand in for the global provider, which can be set only once in a process."""
         providers: list[metrics.MeterProvider] = [metrics.get_meter_provider()]
         monkeypatch.setattr(metrics, "get_meter_provider", lambda: providers[-1])
+        monkeypatch.setattr(client_metrics, "ASK_EVERY_S", 0.0)
         monkeypatch.delenv("OTEL_METRICS_EXPORTER", raising=False)
         return providers
 

@@ -6,6 +6,7 @@ Names, attributes and bucket bounds: open-telemetry/semantic-conventions-genai, 
 
 from functools import cached_property
 from os import environ
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from opentelemetry import metrics
@@ -24,6 +25,9 @@ TOKENS = "gen_ai.client.token.usage"
 DURATION_BOUNDS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 TOKEN_BOUNDS = tuple(4**power for power in range(14))
 
+ASK_EVERY_S = 0.1
+"""An application that sets up its metrics after its first calls misses those of so many seconds at most."""
+
 _INPUT = {semconv.COUNT_TYPE: "input"}
 _OUTPUT = {semconv.COUNT_TYPE: "output"}
 
@@ -40,13 +44,22 @@ class ClientMetrics:
         self._provider = provider
         self._is_on = provider is not None
         self._may_come = not self._is_on and not _is_switched_off()
+        self._asked_s = float("-inf")
 
     @property
     def is_on(self) -> bool:
         """Whether somebody collects metrics. Each measurement takes several microseconds, so nobody else pays."""
-        if self._may_come and _is_real(metrics.get_meter_provider()):
-            self._is_on, self._may_come = True, False
+        if self._may_come:
+            self._ask()
         return self._is_on
+
+    def _ask(self) -> None:
+        """See whether there is a provider by now; seldom, since that takes a microsecond too."""
+        now_s = monotonic()
+        if now_s - self._asked_s >= ASK_EVERY_S:
+            self._asked_s = now_s
+            if _is_real(metrics.get_meter_provider()):
+                self._is_on, self._may_come = True, False
 
     def record(self, request: "Request", reply: "Reply", error: BaseException | None, duration_s: float) -> None:
         """Record one call that is over. What was over when we heard of it is left out: nobody saw how long it took."""

@@ -1,6 +1,5 @@
 """The span of one call: started before the request leaves, settled exactly once, whatever becomes of the call."""
 
-from contextvars import ContextVar
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
@@ -8,12 +7,13 @@ from opentelemetry import context, trace
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from llmlab import semconv
-from llmlab.attribution import current_tags
+from llmlab.attribution import tags_in
 from llmlab.capture import attributes
 from llmlab.capture.collector import settle_safely
-from llmlab.capture.faults import Guard
+from llmlab.capture.faults import Guard, note
+from llmlab.capture.spans import Spans, put
 from llmlab.providers import Finished, Reply
-from llmlab.surroundings import here
+from llmlab.surroundings import of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 GENAI_CALL = "opentelemetry.genai.client.inference.context"
 """Set while an instrumentation of OpenTelemetry's own (opentelemetry-util-genai 1.3b0) records an inference span."""
 
-_recorded: ContextVar[bool] = ContextVar("llmlab_recorded", default=False)
-"""True inside a call that we record: a framework over an SDK that is instrumented too is one call, not two."""
+_RECORDED = context.create_key("llmlab.recorded")
+"""Set inside a call that we record: a framework over an SDK that is instrumented too is one call, not two."""
 
 _NOTHING = Reply()
 
@@ -41,32 +41,38 @@ class Recorder:
 
     def __init__(self, provider: "Provider", tracer: trace.Tracer, metrics: "ClientMetrics") -> None:
         self._tier_attribute = provider.tier_attribute
-        self._tracer = tracer
+        self._spans = Spans(tracer)
         self._metrics = metrics
-        self._beginning = Guard(f"begin to record a call of {provider.name}")
+        self._step = f"begin to record a call of {provider.name}"
 
     def begin(
         self, call: "Call", client: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
     ) -> "Recording | None":
         """Read a call and start its span. None when it is to be left alone."""
-        with self._beginning:
-            request = None if _is_suppressed() else call.request(client, arguments, keywords)
-            return None if request is None else self._start(request)
-        return None
+        try:
+            around = context.get_current()
+            if around and _is_suppressed(around):
+                return None
+            request = call.request(client, arguments, keywords)
+            return None if request is None else self._start(request, around)
+        except Exception as error:  # noqa: BLE001 - noted; a Guard would cost every call
+            note(error, self._step)
+            return None
 
     def shares_spans_with(self, tracer: trace.Tracer) -> bool:
-        """Say whether spans of this tracer go where ours go. The application may have given the SDK a place of its own,
-        where nobody would see ours."""
-        return _destination(tracer) is _destination(self._tracer)
+        """Say whether spans of this tracer go where ours go."""
+        return self._spans.are_shared_with(tracer)
 
-    def _start(self, request: "Request") -> "Recording | None":
+    def _start(self, request: "Request", around: context.Context) -> "Recording | None":
         if request.results is not None:
             return self._start_results(request, request.results)
+        known = attributes.of_request(request)
+        if tags := tags_in(around):
+            known.update(tags)
         name = f"{request.operation} {request.model}" if request.model else request.operation
-        known = {**attributes.of_request(request), **current_tags()}
-        span = self._tracer.start_span(name, kind=trace.SpanKind.CLIENT, attributes=known)
+        span = self._spans.start(name, around, known)
         is_recording = span.is_recording()
-        if is_recording and (block := here().block) is not None:
+        if is_recording and around and (block := of(around).block) is not None:
             block.note_call()
         # Nobody listens to a span that was sampled out, so the call is better left as it is; metrics know no sampling.
         return self._recording(request, span) if is_recording or self._metrics.is_on else None
@@ -81,7 +87,7 @@ class Recorder:
         return self._recording(request._replace(chunks=chunks), no_span)
 
     def _note(self, finished: "Finished") -> None:
-        recording = self._start(finished.request)
+        recording = self._start(finished.request, context.get_current())
         if recording is not None:
             recording.settle(finished.reply)
 
@@ -109,7 +115,7 @@ class Recording:
     When nobody holds it any more it settles itself: the caller has thrown the stream away.
     """
 
-    __slots__ = ("_first_chunk_s", "_metrics", "_note", "_open", "_started_s", "_tier_attribute", "_tokens", "request")
+    __slots__ = ("_first_chunk_s", "_metrics", "_note", "_open", "_started_s", "_tier_attribute", "_token", "request")
 
     def __init__(
         self,
@@ -124,22 +130,21 @@ class Recording:
         self._metrics = metrics
         self._note = note
         self._open = [span]
-        self._tokens: tuple[Token[context.Context], Token[bool]] | None = None
+        self._token: Token[context.Context] | None = None
         self._started_s = perf_counter()
         self._first_chunk_s: float | None = None
 
     def __enter__(self) -> Self:
-        self._tokens = context.attach(trace.set_span_in_context(self._open[0])), _recorded.set(True)
+        inside = trace.set_span_in_context(self._open[0])
+        self._token = context.attach(context.Context({**inside, _RECORDED: True}))
         return self
 
     def __exit__(
         self, kind: "type[BaseException] | None", error: BaseException | None, traceback: "TracebackType | None"
     ) -> None:
         # A coroutine that is thrown away is closed in a foreign context, where our tokens mean nothing.
-        if self._tokens is not None and kind is not GeneratorExit:
-            attached, marked = self._tokens
-            _recorded.reset(marked)
-            context.detach(attached)
+        if self._token is not None and kind is not GeneratorExit:
+            context.detach(self._token)
         if error is not None:
             self.give_up(error)
 
@@ -174,7 +179,7 @@ class Recording:
         except IndexError:
             return
         try:
-            span.set_attributes(self._outcome(reply, complete, error))
+            put(span, self._outcome(reply, complete, error))
             if error is not None:
                 span.set_status(trace.StatusCode.ERROR)
         finally:
@@ -205,14 +210,8 @@ def _beside(request: "Request", reply: Reply) -> "Finished":
 def recorded_span() -> trace.Span | None:
     """Return the span of the call that is being recorded here, None outside of such a call."""
     span = trace.get_current_span()
-    return span if _recorded.get() and span.is_recording() else None
+    return span if context.get_value(_RECORDED) and span.is_recording() else None
 
 
-def _destination(tracer: trace.Tracer) -> Any:
-    """Return the span processor of OpenTelemetry's SDK, None without the SDK."""
-    # A tracer that was made before its provider is the API's proxy.
-    return getattr(getattr(tracer, "_tracer", tracer), "span_processor", None)
-
-
-def _is_suppressed() -> bool:
-    return _recorded.get() or context.get_value(GENAI_CALL) is not None or not is_instrumentation_enabled()
+def _is_suppressed(around: context.Context) -> bool:
+    return _RECORDED in around or around.get(GENAI_CALL) is not None or not is_instrumentation_enabled()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
-from llmlab.capture.faults import Guard
+from llmlab.capture.faults import note
 from llmlab.capture.managers import Manager
 from llmlab.capture.raw_responses import watched_response
 from llmlab.capture.recording import recorded_span
@@ -15,8 +15,6 @@ from llmlab.capture.streams import watched
 if TYPE_CHECKING:
     from llmlab.capture.recording import Recorder, Recording
     from llmlab.providers import Call, Request
-
-_reading = Guard("read a response")
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 """What wrapt calls: the original function, the instance (None for a plain function), arguments and keywords."""
@@ -88,7 +86,7 @@ async def _send_async(
 
 def _receive(result: Any, call: "Call", recording: "Recording", *, asynchronous: bool = False) -> Any:
     """Return the result for the caller; what it reports is on the span now, or will be when the stream ends."""
-    with _reading:
+    try:
         if recording.request.raw:
             return watched_response(result, recording, call.reply, asynchronous=asynchronous)
         if recording.request.listen is not None:
@@ -97,6 +95,7 @@ def _receive(result: Any, call: "Call", recording: "Recording", *, asynchronous:
         if recording.request.chunks is not None:
             return call.replace_stream(result, partial(watched, recording=recording, asynchronous=asynchronous))
         recording.settle(call.reply(result))
-        return result
-    recording.give_up()
+    except Exception as error:  # noqa: BLE001 - noted; a Guard would cost every call
+        note(error, "read a response")
+        recording.give_up()
     return result

@@ -56,21 +56,17 @@ class ChatChunks:
 
 
 def _reply(fields: Mapping[str, Any], finish_reasons: tuple[str, ...], usage: Any) -> Reply:
-    return Reply(
-        fields.get("model"),
-        fields.get("id"),
-        finish_reasons,
-        read_usage(usage),
-        fields.get("service_tier"),
-        _cost_usd(fields_of(usage).get("cost")),
-    )
+    counts = fields_of(usage)
+    cost_usd = _cost_usd(counts["cost"]) if "cost" in counts else None
+    tier = fields.get("service_tier")
+    return Reply(fields.get("model"), fields.get("id"), finish_reasons, read_usage(counts), tier, cost_usd)
 
 
 def read_usage(usage: Any) -> Usage:
     """Convert OpenAI's usage: cached, audio and image tokens inside the prompt, reasoning inside the completion."""
-    if usage is None:
-        return NO_USAGE
     fields = fields_of(usage)
+    if not fields:
+        return NO_USAGE
     prompt = fields_of(fields.get("prompt_tokens_details"))
     completion = fields_of(fields.get("completion_tokens_details"))
     reasoning = count_of(completion, "reasoning_tokens")
@@ -123,5 +119,5 @@ def fields_of(holder: Any) -> Mapping[str, Any]:
         return _NO_FIELDS
     if isinstance(holder, dict):
         return holder
-    unknown = getattr(holder, "model_extra", None)
+    unknown = getattr(holder, "__pydantic_extra__", None)  # `model_extra`, without the call of a property
     return {**vars(holder), **unknown} if unknown else vars(holder)

@@ -1,8 +1,8 @@
 """What calls of the SDK `openai` ask for, beside chat completions: responses, embeddings, images, transcriptions."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import ref
 
 from opentelemetry.util.types import AttributeValue
 
@@ -26,6 +26,21 @@ _EMBEDDING_PARAMETERS = {"dimensions": semconv.EMBEDDINGS_DIMENSIONS}
 
 _CLIENT_PROVIDERS = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
 """Client classes that tell more than the host name, which may be a gateway's."""
+
+
+MAX_CLIENTS = 256
+"""Clients whose endpoint is remembered: one made for each request must not fill the memory."""
+
+
+class _Known(NamedTuple):
+    """The endpoint of a client, as long as the client has this URL: reading one takes longer than all the rest."""
+
+    client: "ref[Any]"
+    held: Any
+    endpoint: Endpoint
+
+
+_endpoints: dict[int, _Known] = {}
 
 
 def embeddings_request(embeddings: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
@@ -75,16 +90,22 @@ def base_request(
     operation: str, resource: Any, keywords: dict[str, Any], attributes: dict[str, AttributeValue]
 ) -> Request:
     """Return what all calls have in common: the model, and where the client of the resource sends them."""
-    client = resource._client  # noqa: SLF001 - the SDK's resources keep their client nowhere else
-    url = client.base_url
-    endpoint = _endpoint(type(client), url.scheme, url.host, url.port)
+    endpoint = _endpoint(resource._client)  # noqa: SLF001 - the SDK's resources keep their client nowhere else
     model = keywords.get("model")
-    raw = raw_mode(keywords) is not None
+    raw = "extra_headers" in keywords and raw_mode(keywords) is not None
     return Request(operation, model if isinstance(model, str) else None, endpoint, keywords, attributes, None, raw)
 
 
-@lru_cache(maxsize=256)
-def _endpoint(client_class: type, scheme: str, host: str, port: int | None) -> Endpoint:
-    names = (base.__name__.removeprefix("Async") for base in client_class.__mro__)
+def _endpoint(client: Any) -> Endpoint:
+    known = _endpoints.get(id(client))
+    held = vars(client).get("_base_url")  # `base_url` is a property, which takes a microsecond
+    if known is not None and known.held is held and known.client() is client:
+        return known.endpoint
+    url = client.base_url
+    names = (base.__name__.removeprefix("Async") for base in type(client).__mro__)
     named = next((_CLIENT_PROVIDERS[name] for name in names if name in _CLIENT_PROVIDERS), None)
-    return Endpoint(named or provider_at(host) or "openai", host, port_of(scheme, port))
+    endpoint = Endpoint(named or provider_at(url.host) or "openai", url.host, port_of(url.scheme, url.port))
+    if len(_endpoints) >= MAX_CLIENTS:
+        _endpoints.clear()
+    _endpoints[id(client)] = _Known(ref(client), held, endpoint)
+    return endpoint

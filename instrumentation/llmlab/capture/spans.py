@@ -1,0 +1,94 @@
+"""Spans of OpenTelemetry's SDK, with their attributes put on at once.
+
+The SDK looks at each value of each attribute to see whether it may stand on a span. Ours are counts, names and tuples
+of names, so there is nothing to find, and looking takes longer than everything else that we do around a call. Where a
+span is not the SDK's, limits apply to its attributes, or somebody wants to see them at its start, the public interface
+does the work.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.util.types import AttributeValue
+
+_SDK = "opentelemetry.sdk.trace"
+_SAMPLERS = f"{_SDK}.sampling"
+_CLIENT = trace.SpanKind.CLIENT
+
+
+class Spans:
+    """Starts the spans of one tracer."""
+
+    def __init__(self, tracer: trace.Tracer) -> None:
+        self._tracer = tracer
+        self._known: tuple[Any, Any, bool] = (None, None, False)
+        """A sampler, span processors, and whether they leave the attributes of a starting span alone."""
+
+    def start(self, name: str, around: "Context", attributes: "dict[str, AttributeValue]") -> trace.Span:
+        """Start a span of the kind CLIENT inside a context. Values are numbers, strings, or tuples of them."""
+        tracer = _behind(self._tracer)
+        if not self._nobody_looks(tracer):
+            return tracer.start_span(name, around, _CLIENT, attributes)
+        span = tracer.start_span(name, around, _CLIENT)
+        put(span, attributes)
+        return span
+
+    def are_shared_with(self, tracer: trace.Tracer) -> bool:
+        """Say whether spans of another tracer go where these go. The application may have given an SDK a place of its
+        own, where nobody would see ours."""
+        return _destination(_behind(tracer)) is _destination(_behind(self._tracer))
+
+    def _nobody_looks(self, tracer: Any) -> bool:
+        """Say whether the attributes may come after the start: neither sampler nor processors look at them there."""
+        sampler = getattr(tracer, "sampler", None)
+        processors = getattr(_destination(tracer), "_span_processors", None)
+        known_sampler, known_processors, known = self._known
+        if sampler is known_sampler and processors is known_processors:
+            return known
+        nobody = isinstance(processors, tuple) and _is_indifferent(sampler) and all(map(_starts_nothing, processors))
+        self._known = (sampler, processors, nobody)
+        return nobody
+
+
+def put(span: trace.Span, attributes: "dict[str, AttributeValue]") -> None:
+    """Set attributes whose values are numbers, strings, or tuples of them."""
+    ours: Any = span
+    try:  # the SDK has no public way past its own look at the values
+        kept = ours._attributes  # noqa: SLF001
+        if kept.max_value_len is None and ours._end_time is None:  # noqa: SLF001
+            values = kept._dict  # noqa: SLF001
+            with kept._lock:  # noqa: SLF001
+                if type(values) is dict and (kept.maxlen is None or len(values) + len(attributes) <= kept.maxlen):
+                    values.update(attributes)
+                    return
+    except AttributeError:  # another implementation of spans, or another version of the SDK
+        pass
+    span.set_attributes(attributes)
+
+
+def _behind(tracer: trace.Tracer) -> Any:
+    """Return the tracer behind the API's proxy, which stands for one that was made before its provider."""
+    if type(tracer) is not trace.ProxyTracer:  # any other proxy does something of its own
+        return tracer
+    return tracer._tracer  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+def _destination(tracer: Any) -> Any:
+    """Return the span processor of OpenTelemetry's SDK, None without the SDK."""
+    return getattr(tracer, "span_processor", None)
+
+
+def _is_indifferent(sampler: Any) -> bool:
+    """Say whether a sampler, and those it asks, are the SDK's own: none of them decides by attributes."""
+    if type(sampler).__module__ != _SAMPLERS:
+        return False
+    asked = [other for other in vars(sampler).values() if hasattr(other, "should_sample")]
+    return all(map(_is_indifferent, asked))
+
+
+def _starts_nothing(processor: Any) -> bool:
+    """Say whether a processor is one of those of the SDK that do nothing when a span starts."""
+    return type(processor).on_start.__module__.startswith(_SDK) and not hasattr(processor, "_span_processors")
