@@ -10,7 +10,7 @@ SPANS ?= 200000
 export LLMLAB_MAKE_GOALS := $(MAKECMDGOALS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo all test test-fast lint typecheck format bench bench-ingest bench-overhead clean
+.PHONY: help demo all test test-fast lint typecheck format bench bench-ingest bench-stages bench-overhead clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -40,10 +40,13 @@ format: $(READY) ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: bench-ingest bench-overhead ## Run all benchmarks
+bench: bench-ingest bench-stages bench-overhead ## Run all benchmarks
 
 bench-ingest: $(READY) ## Measure the exporter's throughput; SPANS=1000000 for the full run
 	$(BIN)/python benchmarks/ingest.py --spans $(SPANS)
+
+bench-stages: $(READY) ## Measure each stage of the exporter by itself
+	$(BIN)/python benchmarks/stages.py
 
 bench-overhead: $(READY) ## Measure what the instrumentation costs per call
 	$(BIN)/python benchmarks/overhead.py
