@@ -10,7 +10,7 @@ SPANS ?= 200000
 export LLMLAB_MAKE_GOALS := $(MAKECMDGOALS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo all test test-fast lint typecheck format bench bench-ingest bench-stages bench-overhead clean
+.PHONY: help demo all test test-fast lint typecheck format bench bench-ingest bench-stages bench-overhead soak clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -50,6 +50,9 @@ bench-stages: $(READY) ## Measure each stage of the exporter by itself
 
 bench-overhead: $(READY) ## Measure what the instrumentation costs per call
 	$(BIN)/python benchmarks/overhead.py
+
+soak: $(READY) ## Send a million calls through crashes and outages, and compare all sums with the truth
+	PYTHONPATH=tests:benchmarks $(BIN)/python -m reliability.soak
 
 clean: ## Remove the environment and everything that was built
 	rm -rf .venv .cache build dist .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -1,5 +1,4 @@
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from typing import Any
 import clickhouse_connect
 import pytest
 
+from e2e.ports import free_port
 from e2e.traces import metric, post_spans
 from exporter_process import ExporterProcess, running
 
@@ -122,9 +122,3 @@ def wait_for_store_error(exporter: ExporterProcess) -> dict[str, Any]:
             return state
         assert time.monotonic() < deadline
         time.sleep(0.1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

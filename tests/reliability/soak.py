@@ -1,0 +1,80 @@
+"""The large trial: `python -m reliability.soak` with `tests` and `benchmarks` on the path, or `make soak`.
+
+It writes its figures to docs/reliability.md, and ends with 1 when any sum is not the truth.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from page import table, write_between
+from reliability.trial import Plan, Report, Totals, Trial, to_nano_usd
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+
+
+def problems(report: Report) -> list[str]:
+    """Say where the sums differ from the truth."""
+    rounded = {model: replace(totals, cost_usd=to_nano_usd(totals.cost_usd)) for model, totals in report.true.items()}
+    places = (("the store", report.events, report.true), ("the sums", report.rollup, report.true))
+    found = [f"{place}: {said}, not {true}" for place, said, true in places if said != true]
+    if report.metrics != rounded:
+        found.append(f"the metrics: {report.metrics}, not {rounded}")
+    if report.stored_twice:
+        found.append(f"the store has {report.stored_twice} calls twice")
+    return found
+
+
+def render(report: Report, plan: Plan) -> str:
+    """Return the figures as Markdown."""
+    true, events, rollup, metrics = map(_sum, (report.true, report.events, report.rollup, report.metrics))
+    rows = [
+        ("what", "figure"),
+        ("calls sent by 8 senders, half over gRPC, half over HTTP", f"{plan.spans:,}"),
+        ("calls sent again after they had been acknowledged", f"{report.sent_again:,}"),
+        ("requests without an answer, or refused for a moment, and sent again", f"{report.unanswered:,}"),
+        ("`kill -9` of the exporter / outages of the store", f"{report.kills} / {report.outages}"),
+        ("calls lost: store / sums / metrics", _differences(true, (events, rollup, metrics))),
+        ("calls stored twice", f"{report.stored_twice}"),
+        ("true cost", f"${true.cost_usd}"),
+        ("cost in the store", f"${events.cost_usd}"),
+        ("cost by `/api/costs/summary`", f"${rollup.cost_usd}"),
+        ("cost by `/metrics`, to the nano-dollar", f"${metrics.cost_usd}"),
+        ("seconds until all was stored, faults included", f"{report.seconds}"),
+        ("calls per second, senders, faults and restarts included", f"{plan.spans / report.seconds:,.0f}"),
+        ("peak memory of the exporter", f"{report.peak_mib:.0f} MiB"),
+    ]
+    return f"{os.cpu_count()} CPUs, Python {platform.python_version()}.\n\n{table(rows)}"
+
+
+def _sum(by_model: dict[str, Totals]) -> Totals:
+    result = Totals()
+    for totals in by_model.values():
+        result.calls += totals.calls
+        result.cost_usd += totals.cost_usd
+    return result
+
+
+def _differences(true: Totals, said: tuple[Totals, ...]) -> str:
+    return " / ".join(str(true.calls - totals.calls) for totals in said)
+
+
+def main() -> None:
+    """Run the trial and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--spans", type=int, default=1_000_000)
+    plan = Plan(spans=parser.parse_args().spans, batch=512, kills=3, outages=1)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Trial(plan, Path(folder)).run()
+    sys.stdout.write(f"{render(report, plan)}\n")
+    if found := problems(report):
+        sys.exit("error: " + "\nerror: ".join(found))
+    write_between("soak", render(report, plan), PAGE)
+
+
+if __name__ == "__main__":
+    main()

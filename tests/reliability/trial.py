@@ -1,0 +1,211 @@
+"""One trial: senders, an exporter that is killed, a store that goes away, and the sums afterwards."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import clickhouse_connect
+
+from e2e.ports import free_port
+from e2e.traces import metric
+from exporter_process import ExporterProcess
+from reliability.senders import Sender
+from reliability.truth import MODELS, Totals, calls, truth
+
+SENDERS = 8
+SERVER = Path(__file__).parent.parent / "store" / "clickhouse_server.py"
+
+
+class Plan(NamedTuple):
+    """What a trial does."""
+
+    spans: int
+    batch: int
+    kills: int
+    """`kill -9` of the exporter, spread over the trial."""
+    outages: int
+    """Times at which the store is killed, to come back a while later."""
+    seed: int = 1
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened, and what the three places say afterwards."""
+
+    seconds: float
+    kills: int
+    outages: int
+    sent_again: int
+    """Calls that were sent again although they had been acknowledged."""
+    unanswered: int
+    """Requests whose answer never came, or that were refused for the moment."""
+    peak_mib: float
+    """The most memory that any of the exporter's processes took."""
+    true: dict[str, Totals]
+    events: dict[str, Totals]
+    """In the store."""
+    rollup: dict[str, Totals]
+    """What `/api/costs/summary` says."""
+    metrics: dict[str, Totals]
+    """What Prometheus would read. Costs there are floating point numbers, rounded here to the nano-dollar."""
+    stored_twice: int
+    """Rows in the store beyond one for each span."""
+
+
+class Trial:
+    """Runs a plan in a folder."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self._plan = plan
+        self._data = folder / "data"
+        self._server_data = folder / "server"
+        self._server_port, self._grpc_port, self._http_port = free_port(), free_port(), free_port()
+        self._server = self._start_server()
+        self._exporter = self._start_exporter()
+        self._peak_mib = 0.0
+
+    def run(self) -> Report:
+        """Send everything through all faults, wait until it is stored, and read all sums."""
+        made = calls(self._plan.spans, time.time_ns(), self._plan.seed)
+        began = time.perf_counter()
+        senders = self._start_senders(
+            [made[at : at + self._plan.batch] for at in range(0, len(made), self._plan.batch)]
+        )
+        try:
+            for share, fault in self._faults():
+                self._wait(senders, lambda share=share: _acknowledged(senders) >= share * self._plan.spans)
+                fault()
+            self._wait(senders, lambda: not any(sender.is_alive() for sender in senders))
+            self._exporter.wait_until_stored(300)
+            return self._report(senders, truth(made), time.perf_counter() - began)
+        finally:
+            for sender in senders:
+                sender.failure = sender.failure or "the trial is over"
+            if self._exporter.running:
+                self._exporter.stop()
+            self._server.kill()
+            self._server.wait()
+
+    def _faults(self) -> list[tuple[float, Callable[[], None]]]:
+        """Return the faults, each at the share of calls that were acknowledged before it."""
+        plan = self._plan
+        kills = [((number + 1) / (plan.kills + 1), self._kill) for number in range(plan.kills)]
+        outages: list[tuple[float, Callable[[], None]]] = []
+        for number in range(plan.outages):
+            begin = (number + 0.3) / plan.outages
+            outages += [(begin, self._stop_server), (begin + 0.3 / plan.outages, self._restart_server)]
+        return sorted([*kills, *outages], key=lambda fault: fault[0])
+
+    def _start_senders(self, batches: Sequence[Any]) -> list[Sender]:
+        senders = [
+            Sender(batches[number::SENDERS], lambda: (self._grpc_port, self._http_port), number)
+            for number in range(SENDERS)
+        ]
+        for sender in senders:
+            sender.start()
+        return senders
+
+    def _wait(self, senders: Sequence[Sender], until: Callable[[], bool]) -> None:
+        while not until():
+            failures = [sender.failure for sender in senders if sender.failure]
+            assert not failures, failures
+            assert self._exporter.running, self._exporter.log.read_text()
+            self._note_memory()
+            time.sleep(0.05)
+
+    def _note_memory(self) -> None:
+        self._peak_mib = max(self._peak_mib, self._exporter.memory_mib("VmHWM"))
+
+    def _kill(self) -> None:
+        self._note_memory()
+        self._exporter.kill()
+        self._exporter = self._start_exporter()
+
+    def _start_exporter(self) -> ExporterProcess:
+        ports = ("--grpc-port", str(self._grpc_port), "--http-port", str(self._http_port))
+        return ExporterProcess(self._data, ("--clickhouse-url", self._store_url, *ports))
+
+    @property
+    def _store_url(self) -> str:
+        return f"http://127.0.0.1:{self._server_port}"
+
+    def _start_server(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen([sys.executable, str(SERVER), str(self._server_data), str(self._server_port)])
+
+    def _stop_server(self) -> None:
+        self._server.kill()
+        self._server.wait()
+
+    def _restart_server(self) -> None:
+        self._server = self._start_server()
+
+    def _report(self, senders: Sequence[Sender], true: dict[str, Totals], seconds: float) -> Report:
+        events, stored_twice = self._events()
+        return Report(
+            seconds=round(seconds, 1),
+            kills=self._plan.kills,
+            outages=self._plan.outages,
+            sent_again=sum(sender.sent_again for sender in senders),
+            unanswered=sum(sender.unanswered for sender in senders),
+            peak_mib=round(self._peak_mib, 1),
+            true=true,
+            events=events,
+            rollup=self._rollup(),
+            metrics=self._metrics(),
+            stored_twice=stored_twice,
+        )
+
+    def _events(self) -> tuple[dict[str, Totals], int]:
+        with closing(clickhouse_connect.get_client(dsn=self._store_url, autogenerate_session_id=False)) as client:
+            rows = client.query(
+                "SELECT model, count(), countIf(cost_usd IS NULL), sum(input_tokens), sum(output_tokens), "
+                "toString(sum(cost_usd)), count() - uniqExact(trace_id, span_id) FROM llmlab.llm_calls GROUP BY model"
+            ).result_rows
+        totals = {str(model): Totals(*counts, cost_usd=Decimal(cost or 0)) for model, *counts, cost, _ in rows}
+        return totals, sum(int(row[-1]) for row in rows)
+
+    def _rollup(self) -> dict[str, Totals]:
+        summary = json.loads(self._exporter.get("/api/costs/summary"), parse_float=Decimal)
+        return {
+            model["model"]: Totals(
+                model["requests"],
+                model["unpriced_requests"],
+                model["input_tokens"],
+                model["output_tokens"],
+                Decimal(model["spend"] or 0),
+            )
+            for model in summary["models"]
+        }
+
+    def _metrics(self) -> dict[str, Totals]:
+        page = self._exporter.get("/metrics")
+
+        def read(name: str, model: str, **labels: str) -> int:
+            return int(metric(page, name, model=model, **labels))
+
+        return {
+            model: Totals(
+                read("llm_requests_total", model),
+                read("llm_unpriced_requests_total", model),
+                read("llm_tokens_total", model, token_type="input"),
+                read("llm_tokens_total", model, token_type="output"),
+                to_nano_usd(Decimal(metric(page, "llm_cost_usd_total", model=model))),
+            )
+            for _, model in MODELS
+        }
+
+
+def to_nano_usd(cost_usd: Decimal) -> Decimal:
+    """Round to the nano-dollar."""
+    return cost_usd.quantize(Decimal("1e-9"))
+
+
+def _acknowledged(senders: Sequence[Sender]) -> int:
+    return sum(sender.acknowledged for sender in senders)
