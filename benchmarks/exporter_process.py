@@ -20,12 +20,16 @@ START_TIMEOUT_S = 60
 class ExporterProcess:
     """A running exporter."""
 
-    def __init__(self, data: Path, options: Sequence[str] = ()) -> None:
-        """Start it on free loopback ports and wait until it accepts spans."""
+    def __init__(self, data: Path, options: Sequence[str] = (), under: Sequence[str] = ()) -> None:
+        """Start it on free loopback ports and wait until it accepts spans.
+
+        `under` is a command that runs another one in its own process, such as `strace -D`.
+        """
         ready = data.with_name(f"{data.name}.ready.json")
         ready.unlink(missing_ok=True)
         self.log = data.with_name(f"{data.name}.log")
         command = [
+            *under,
             LLMLAB,
             "up",
             "--data",

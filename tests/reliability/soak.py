@@ -40,10 +40,10 @@ def render(report: Report, plan: Plan) -> str:
         ("`kill -9` of the exporter / outages of the store", f"{report.kills} / {report.outages}"),
         ("calls lost: store / sums / metrics", _differences(true, (events, rollup, metrics))),
         ("calls stored twice", f"{report.stored_twice}"),
-        ("true cost", f"${true.cost_usd}"),
-        ("cost in the store", f"${events.cost_usd}"),
-        ("cost by `/api/costs/summary`", f"${rollup.cost_usd}"),
-        ("cost by `/metrics`, to the nano-dollar", f"${metrics.cost_usd}"),
+        ("true cost", _usd(true)),
+        ("cost in the store", _usd(events)),
+        ("cost by `/api/costs/summary`", _usd(rollup)),
+        ("cost by `/metrics`, to the nano-dollar", _usd(metrics)),
         ("seconds until all was stored, faults included", f"{report.seconds}"),
         ("calls per second, senders, faults and restarts included", f"{plan.spans / report.seconds:,.0f}"),
         ("peak memory of the exporter", f"{report.peak_mib:.0f} MiB"),
@@ -57,6 +57,10 @@ def _sum(by_model: dict[str, Totals]) -> Totals:
         result.calls += totals.calls
         result.cost_usd += totals.cost_usd
     return result
+
+
+def _usd(totals: Totals) -> str:
+    return f"${totals.cost_usd.normalize():f}"
 
 
 def _differences(true: Totals, said: tuple[Totals, ...]) -> str:
