@@ -6,9 +6,11 @@ to the present directory: mend it, and move the input into `corpus/`, where `tes
 
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-import atheris  # pyright: ignore[reportMissingImports] - `make fuzz` brings it
+atheris: Any = import_module("atheris")  # without types, and only `make fuzz` brings it
 
 with atheris.instrument_imports(include=["llmlab", "llmlab_exporter"]):
     from fuzz.target import take
