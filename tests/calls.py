@@ -50,7 +50,8 @@ def priced(cost_yocto: int | None = 123_456_789_000_000_000_000) -> Priced:
 
 def line(number: int = 1, cost_yocto: int | None = 123_456_789_000_000_000_000, **changes: object) -> Line:
     """Make the n-th priced call."""
-    return Line(call(number, **changes), priced(cost_yocto))  # pyright: ignore[reportArgumentType]
+    price = priced(cost_yocto)
+    return Line(call(number, **changes), price, b"", price)  # pyright: ignore[reportArgumentType]
 
 
 EVERYTHING = {

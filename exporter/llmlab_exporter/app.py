@@ -14,19 +14,22 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from llmlab.pricing.pricer import Pricer
 from llmlab_exporter import metrics
-from llmlab_exporter.api import costs, events, health, recommendations
+from llmlab_exporter.api import calls, costs, events, health, recommendations
+from llmlab_exporter.api import reprice as reprice_api
 from llmlab_exporter.config import Config, StartupError
 from llmlab_exporter.datadir import DataDir
 from llmlab_exporter.ledger.book import Book
 from llmlab_exporter.ledger.summary import Summary
 from llmlab_exporter.ledger.writer import Writer
 from llmlab_exporter.pipeline import Pipeline
+from llmlab_exporter.price_files import PriceFiles, catalogue_path
+from llmlab_exporter.price_metrics import PricesCollector
 from llmlab_exporter.receive import grpc as otlp_grpc
 from llmlab_exporter.receive import http as otlp_http
 from llmlab_exporter.receive.admission import Admission
 from llmlab_exporter.receive.door import Door
+from llmlab_exporter.reprice.job import Repricer
 from llmlab_exporter.store.flusher import Flusher
 from llmlab_exporter.store.store import Store, open_embedded, open_server
 from llmlab_exporter.telemetry import Telemetry
@@ -45,12 +48,15 @@ class Exporter:
 
     def __init__(self, config: Config, data: DataDir) -> None:
         self._config = config
+        self._prices = PriceFiles(config.prices, catalogue_path(data.path))
         self._book = Book(data.ledger)
         self._writer = Writer(self._book)
         self._flusher = Flusher(self._writer, self._connect(data))
         self._registry = CollectorRegistry()
         self._telemetry = Telemetry(self._registry)
-        self._pipeline = Pipeline(Pricer(), self._writer, self._telemetry)
+        self._registry.register(PricesCollector(self._prices))
+        self._pipeline = Pipeline(self._prices.pricer, self._writer, self._telemetry)
+        self._repricer = Repricer(self._writer, lambda: self._flusher.store, self._prices.pricer)
         self._admission = Admission(has_room=self._backlog)
         self._summary = Summary(data.ledger)
         metrics.register(self._registry, self._book, self._flusher)
@@ -67,6 +73,8 @@ class Exporter:
         await self._pipeline.warm_up()
         self._writer.start()
         self._flusher.start()
+        await asyncio.to_thread(self._repricer.resume)
+        self._prices.start()
         await grpc_server.start()
         serving = asyncio.create_task(http_server.serve(sockets=[http_socket]))
         await http_server.listening.wait()
@@ -79,7 +87,9 @@ class Exporter:
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
+        self._prices.stop()
         self._pipeline.close()
+        self._repricer.stop()
         self._flusher.stop(self._config.drain_s)
         self._writer.stop()
 
@@ -105,7 +115,9 @@ class Exporter:
         return Starlette(
             routes=[
                 *otlp_http.routes(door, self._telemetry, self._config.max_body_bytes),
-                *costs.routes(self._summary, self._pipeline_state),
+                *costs.routes(self._summary, self._pipeline_state, self._prices_label),
+                *calls.routes(lambda: self._flusher.store),
+                *reprice_api.routes(self._repricer),
                 *events.routes(self._pipeline, self._not_ready),
                 *recommendations.routes(tuple),  # no advice is computed yet
                 *health.routes(self._registry, self._not_ready, self._details),
@@ -123,7 +135,14 @@ class Exporter:
 
     def _details(self) -> dict[str, object]:
         store = "embedded" if not self._config.clickhouse_url else "server"
-        return {"store": {"kind": store, "pending_rows": self._book.outbox.rows, "error": self._flusher.error or None}}
+        return {
+            "store": {"kind": store, "pending_rows": self._book.outbox.rows, "error": self._flusher.error or None},
+            "prices": self._prices.details(),
+        }
+
+    def _prices_label(self) -> str:
+        book = self._prices.pricer.book
+        return ", ".join(filter(None, (book.own.label, book.catalogue.label)))
 
     def _pipeline_state(self) -> dict[str, object]:
         return {

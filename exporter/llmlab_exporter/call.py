@@ -11,6 +11,13 @@ UsageSource = Literal["reported", "estimated", "partial"]
 Outcome = Literal["ok", "error", "partial"]
 
 
+STREAM_BEGAN = "stream began"
+STREAM_ENDED = "stream ended"
+"""Layers of an instrumentation that makes one span when a stream begins, and another when it has ended."""
+PROVIDER_ANSWERED = "provider answered"
+"""Layer of an instrumentation that records the provider's own answer below its own."""
+
+
 class Reading(NamedTuple):
     """What one dialect understood of one span, in our words.
 
@@ -55,6 +62,10 @@ class Reading(NamedTuple):
     """What was wrong with the numbers, each naming the attribute and the value."""
     usage_spoiled: bool = False
     """Some count was refused as impossible (`flaws` says which), so what is left of `usage` must not be priced."""
+    layer: str = ""
+    """Which of several records that one instrumentation makes of one call this is; "" where it makes only one."""
+    duration_s: float | None = None
+    """Seconds the call took, where the span was made after it and does not last as long."""
 
 
 class Call(NamedTuple):
@@ -77,6 +88,8 @@ class Call(NamedTuple):
     model: str
     """The served model, else the requested one, "" when unknown."""
     reading: Reading
+    scope: str = ""
+    """The instrumentation scope: two spans of one scope are one call only if it makes several `layer`s of records."""
 
     @property
     def outcome(self) -> Outcome:

@@ -19,6 +19,8 @@ class Config:
     http_port: int = 4318
     clickhouse_url: str = ""
     """A ClickHouse server; "" for the embedded engine in `data`."""
+    prices: Path | None = None
+    """The user's own prices and discounts, watched for changes."""
     ready_file: Path | None = None
     """Where to write the ports, as JSON, once spans are accepted."""
     max_body_bytes: int = MAX_BODY_BYTES

@@ -25,8 +25,6 @@ class Dialect:
     those are not even decoded."""
     attributes: tuple[str, ...]
     """The attribute keys that `read` looks at. Others may be missing from the span that it is given."""
-    wants_events: bool = False
-    """Whether `read` looks at the span's events."""
     read: Callable[[RawSpan, Scope], Reading | None]
     """Understands one span. None when it is no LLM call at all. Texts and numbers must go through `reading.values`
     and `reading.counts`, which refuse what is absurd."""

@@ -10,11 +10,11 @@ from functools import lru_cache
 
 from llmlab_exporter.call import Call, Intake, Reading
 from llmlab_exporter.dialect import Dialect
-from llmlab_exporter.dialects import DIALECTS
-from llmlab_exporter.provider_names import provider_of
+from llmlab_exporter.dialects import DIALECTS, EXCEPTION_TYPE
+from llmlab_exporter.provider_names import plain_model, provider_of
 from llmlab_exporter.reading.origin import Defaults, Origin, origin_of
 from llmlab_exporter.reading.values import MAX_TEXT_CHARS
-from llmlab_exporter.span import Attributes, Decoded, RawSpan, Scope
+from llmlab_exporter.span import Attributes, Decoded, RawSpan, Scope, Value
 
 _log = logging.getLogger(__name__)
 
@@ -69,16 +69,34 @@ def dialect_of_scope(name: str) -> Dialect | None:
     return max(claims, key=lambda claim: claim[0])[1] if claims else None
 
 
+_RANKS = {key: rank for rank, dialect in reversed([*enumerate(DIALECTS)]) for key in dialect.markers}
+"""By marker, the position in `DIALECTS` of the first dialect that claims it."""
+
+
 def dialect_of_markers(attributes: Attributes) -> Dialect | None:
     """Return the first dialect of which a span bears a marker."""
-    for dialect in DIALECTS:
-        if not attributes.keys().isdisjoint(dialect.markers):
-            return dialect
-    return None
+    first = min((_RANKS[key] for key in attributes if key in _RANKS), default=None)
+    return None if first is None else DIALECTS[first]
+
+
+def with_events(span: RawSpan) -> RawSpan:
+    """Let a span say what its events say too: some instrumentations put the usage, and all the exception, there.
+
+    What the span says itself goes before, and a later event before an earlier one.
+    """
+    said: dict[str, Value] = {}
+    for event in span.events:
+        said.update(event.attributes)
+    exception = said.pop(EXCEPTION_TYPE, None)
+    if span.failed and exception is not None:
+        said.setdefault("error.type", exception)
+    return span._replace(attributes={**said, **span.attributes}) if said else span
 
 
 def _call(span: RawSpan, scope: Scope, claimed: Dialect | None, origin: Origin, latest_ns: int) -> Call | None:
     """Return the call that a span tells of, None when it tells of none."""
+    if span.events:
+        span = with_events(span)
     dialect = claimed or dialect_of_markers(span.attributes)
     reading = _read(dialect, span, scope) if dialect else None
     if dialect is None or reading is None:
@@ -86,7 +104,10 @@ def _call(span: RawSpan, scope: Scope, claimed: Dialect | None, origin: Origin, 
     if origin.tags:
         reading = reading._replace(**{field: getattr(reading, field) or tag for field, tag in origin.tags.items()})
     start_ns, end_ns = _times(span, latest_ns)
+    if reading.duration_s and start_ns == end_ns:
+        start_ns = max(end_ns - int(reading.duration_s * 1e9), EARLIEST_NS)
     model = reading.response_model or reading.request_model
+    provider = provider_of(reading.provider, reading.host, model)
     return Call(
         _id(span.trace_id, _TRACE_ID_BYTES, "trace id"),
         _id(span.span_id, _SPAN_ID_BYTES, "span id"),
@@ -98,9 +119,10 @@ def _call(span: RawSpan, scope: Scope, claimed: Dialect | None, origin: Origin, 
         origin.project,
         origin.service,
         origin.environment,
-        provider_of(reading.provider, reading.host, model),
-        model,
+        provider,
+        plain_model(model, provider) if "/" in model else model,
         reading,
+        scope.name[:MAX_TEXT_CHARS],
     )
 
 

@@ -103,5 +103,7 @@ class Pipeline:
         if prepared.lines:
             committed = await asyncio.wrap_future(self._writer.commit(prepared))
             redelivered = committed.redelivered
+            if not redelivered:  # else some of them were compared before, and nobody says which
+                self._telemetry.count_comparisons(prepared.lines)
         self._telemetry.count_intake(intake, redelivered)
         return redelivered

@@ -22,7 +22,13 @@ def price(call: Call, pricer: Pricer) -> Priced:
     if reading.usage_spoiled:
         return Priced(None, "none", "no_usage", "; ".join(reading.flaws))
     priced = pricer.price(
-        call.provider, _models(call), reading.usage, call.end_ns, tier=reading.tier, batch=reading.batch
+        call.provider,
+        _models(call),
+        reading.usage,
+        call.end_ns,
+        tier=reading.tier,
+        batch=reading.batch,
+        project=call.project,
     )
     return _doubted(priced, reading)
 
@@ -39,8 +45,8 @@ def _models(call: Call) -> tuple[str, ...]:
 
 
 def _doubted(priced: Priced, reading: Reading) -> Priced:
-    """A cost is no better than the usage it was computed from."""
-    if priced.cost_yocto is None or reading.usage_source == "reported":
+    """A cost is no better than the usage it was computed from; without any, it did not depend on it."""
+    if priced.cost_yocto is None or reading.usage_source in {"reported", None}:
         return priced
     detail = f"the usage is {reading.usage_source}" + (f"; {priced.detail}" if priced.detail else "")
     return priced._replace(source="estimated", detail=detail)

@@ -39,6 +39,10 @@ class Tally:
     """Calls whose cost is known; failed calls that cost nothing are neither priced nor unpriced."""
     unpriced: int = 0
     """Billable calls whose cost nobody knows. They are not part of `cost_yocto`."""
+    estimated: int = 0
+    """Those of `priced` whose cost is an estimate."""
+    provider_priced: int = 0
+    """Those of `priced` whose cost the provider itself returned."""
     input: int = 0
     output: int = 0
     cache_read: int = 0
@@ -55,6 +59,9 @@ class Tally:
         if priced.cost_yocto is not None:
             self.priced += 1
             self.cost_yocto += priced.cost_yocto
+            if priced.source != "computed":
+                self.estimated += priced.source == "estimated"
+                self.provider_priced += priced.source == "provider"
         elif call.reading.billable:
             self.unpriced += 1
         usage = call.reading.usage
@@ -72,6 +79,8 @@ class Tally:
         self.requests += other.requests
         self.priced += other.priced
         self.unpriced += other.unpriced
+        self.estimated += other.estimated
+        self.provider_priced += other.provider_priced
         self.input += other.input
         self.output += other.output
         self.cache_read += other.cache_read
@@ -92,7 +101,7 @@ def tally(lines: Iterable[Line]) -> Tallies:
     Spans that repeat or surround a billed call are stored but not counted: they were no requests.
     """
     tallies: Tallies = {}
-    for call, priced, duplicate_of in lines:
+    for call, priced, duplicate_of, _ in lines:
         reading = call.reading
         if duplicate_of or not (reading.billable or reading.error):
             continue

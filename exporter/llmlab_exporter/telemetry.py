@@ -1,10 +1,18 @@
 """What the exporter counts about itself: every span has one fate, and every refusal a reason."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
+from llmlab.money import usd
+from llmlab_exporter.assess import Line
 from llmlab_exporter.call import Intake
 
 disable_created_metrics()  # one more series for each counter, and Prometheus knows when it first saw it
+
+
+MAX_COMPARED_MODELS = 500
+"""Beyond so many models whose providers say what calls cost, new ones are counted under `other`."""
 
 
 class Telemetry:
@@ -37,6 +45,19 @@ class Telemetry:
             ["signal"],
             registry=registry,
         )
+        self._compared = Counter(
+            "llmlab_exporter_provider_cost_compared_usd",
+            "Computed cost of calls for which the provider returned a cost too, in USD.",
+            ["provider", "model"],
+            registry=registry,
+        )
+        self._difference = Counter(
+            "llmlab_exporter_provider_cost_difference_usd",
+            "How far the cost that the provider returned lies above or below the computed one, in USD.",
+            ["provider", "model", "direction"],
+            registry=registry,
+        )
+        self._compared_models: set[tuple[str, str]] = set()
         self.acknowledged = Histogram(
             "llmlab_exporter_ack_seconds",
             "From the arrival of a request to its durable acknowledgement.",
@@ -56,6 +77,20 @@ class Telemetry:
         for reason, spans in intake.rejected.items():
             self._spans.labels("rejected").inc(spans)
             self._rejected.labels(reason).inc(spans)
+
+    def count_comparisons(self, lines: Iterable[Line]) -> None:
+        """Compare what providers said with what was computed, for calls that were committed."""
+        for call, priced, _, computed in lines:
+            if priced is computed or priced.cost_yocto is None or computed.cost_yocto is None:
+                continue
+            model = (call.provider, call.model)
+            if model not in self._compared_models and len(self._compared_models) >= MAX_COMPARED_MODELS:
+                model = ("other", "other")
+            self._compared_models.add(model)
+            difference = priced.cost_yocto - computed.cost_yocto
+            self._compared.labels(*model).inc(float(usd(computed.cost_yocto)))
+            self._difference.labels(*model, "above").inc(float(usd(max(difference, 0))))
+            self._difference.labels(*model, "below").inc(float(usd(max(-difference, 0))))
 
     def count_refusal(self, transport: str, reason: str) -> None:
         """Count a request that was turned away."""

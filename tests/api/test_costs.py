@@ -49,7 +49,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def ask(ledger: Ledger, query: str = "") -> dict[str, object]:
-    routes = costs.routes(Summary(ledger.path), lambda: {"pending_rows": 0})
+    routes = costs.routes(Summary(ledger.path), lambda: {"pending_rows": 0}, lambda: "genai-prices 0.2.3")
     with TestClient(Starlette(routes=routes)) as client:
         answer = client.get(f"/api/costs/summary{query}")
     assert answer.status_code == 200, answer.text
@@ -90,6 +90,19 @@ def test_a_ledger_of_unpriced_calls_alone_is_unknown_not_free(ledger: Ledger) ->
     assert answer["today_spend"] is None
 
 
+def test_the_summary_says_who_says_what_calls_cost(ledger: Ledger) -> None:
+    now = datetime.now(tz=UTC)
+    ledger.spend(now, 1, requests=4)
+    ledger.spend(now, None, model="mystery")
+    bucket = int(now.timestamp()) // BUCKET_S * BUCKET_S
+    doubtful = Tally(requests=3, priced=3, estimated=2, provider_priced=1)
+    ledger.book.commit([Entry(key(99), {(bucket, SERIES): doubtful}, 1, b"")])
+    assert ask(ledger)["provenance"] == {
+        "catalogue": "genai-prices 0.2.3",
+        "requests_by_cost_source": {"computed": 4, "estimated": 2, "provider": 1, "none": 1},
+    }
+
+
 def test_days_begin_at_local_midnight(ledger: Ledger) -> None:
     kathmandu = ZoneInfo("Asia/Kathmandu")  # 5:45 hours ahead of UTC
     ledger.spend(datetime(2026, 3, 9, 23, 59, tzinfo=kathmandu), 1)
@@ -116,7 +129,7 @@ def test_every_quarter_of_an_hour_is_in_exactly_one_day(
     [("?days=0", "days='0'"), ("?days=x", "days='x'"), ("?days=9999", "366"), ("?tz=Mars/Base", "Mars/Base")],
 )
 def test_a_wrong_question_is_answered_with_what_is_wrong(ledger: Ledger, query: str, named: str) -> None:
-    with TestClient(Starlette(routes=costs.routes(Summary(ledger.path), dict))) as client:
+    with TestClient(Starlette(routes=costs.routes(Summary(ledger.path), dict, str))) as client:
         answer = client.get(f"/api/costs/summary{query}")
     assert answer.status_code == 400
     assert named in answer.json()["error"]

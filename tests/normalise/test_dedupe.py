@@ -23,6 +23,7 @@ class Seen:
     billable: bool = True
     usage: Usage = SOME
     project: str = "default"
+    scope: str = "llmlab"
 
     def call(self) -> Call:
         base = call()
@@ -32,6 +33,7 @@ class Seen:
             span_id=self.span.to_bytes(8, "big"),
             parent_id=self.parent.to_bytes(8, "big") if self.parent else b"",
             project=self.project,
+            scope=self.scope,
             reading=reading,
         )
 
@@ -65,6 +67,35 @@ def test_one_response_in_two_traces_is_one_call() -> None:
 
 def test_a_layer_that_knows_the_usage_is_billed_before_a_deeper_one_that_does_not() -> None:
     assert found(Seen(1, "r"), Seen(2, "r", parent=1, usage=NO_USAGE)) == {1: 0}
+
+
+def test_a_layer_that_knows_the_cached_part_is_billed_before_a_deeper_one_that_dropped_it() -> None:
+    assert found(Seen(1, "r", usage=Usage(10, 5, cache_read=4)), Seen(2, "r", parent=1)) == {1: 0}
+
+
+def test_a_span_inside_one_of_another_scope_with_the_same_usage_is_the_call() -> None:
+    outer, inner = Seen(1, scope="genai"), Seen(2, parent=1)
+    assert found(outer, inner) == {0: 1}
+    assert found(inner, outer) == {1: 0}
+    assert found(outer, Seen(2, "r", parent=1)) == {0: 1}
+
+
+def test_three_layers_without_a_response_id_are_one_call() -> None:
+    assert found(Seen(1, scope="a"), Seen(2, parent=1, scope="b"), Seen(3, parent=2)) == {0: 2, 1: 2}
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        (Seen(1), Seen(2, parent=1)),
+        (Seen(1, scope="genai"), Seen(2, parent=1, usage=Usage(11, 5))),
+        (Seen(1, "r", scope="genai"), Seen(2, "s", parent=1)),
+        (Seen(1, scope="genai"), Seen(2, parent=1, project="other")),
+    ],
+    ids=["one scope", "other usage", "two responses", "two projects"],
+)
+def test_spans_inside_each_other_stay_two_calls_unless_all_speaks_for_one(outer: Seen, inner: Seen) -> None:
+    assert found(outer, inner) == {}
 
 
 def test_what_is_not_billed_anyway_is_no_duplicate() -> None:

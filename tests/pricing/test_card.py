@@ -147,7 +147,8 @@ def test_a_usage_that_cannot_be_is_refused_with_its_numbers(usage: Usage, number
 def test_a_price_finer_than_a_yocto_dollar_is_not_compiled():
     exact = prices_of(ModelPrice(input_mtok=Decimal("1e-18")))
     too_fine = prices_of(ModelPrice(input_mtok=Decimal("1e-19")))
-    assert compile_card(exact) == Card((cards.Tier(0, 0, (Term(0, 1),)),), totals=(INPUT_TOTAL,))
+    charge = cards.Charge(0, 1, (Term(0, 1),))
+    assert compile_card(exact) == Card((cards.Tier(0, 0, (Term(0, 1),), (charge,)),), totals=(INPUT_TOTAL,))
     assert compile_card(too_fine) is None
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.pricing.schedule import DAY_NS, Schedule
+from llmlab.pricing.schedule import DAY_NS, Schedule, combine, constant, during
 
 HOUR_NS = DAY_NS // 24
 
@@ -32,3 +32,26 @@ def test_every_moment_has_exactly_the_value_of_its_row_and_column(at: int, epoch
     rows = tuple(tuple((row, column) for column in range(len(slots) + 1)) for row in range(len(epochs) + 1))
     found = Schedule(tuple(sorted(epochs)), tuple(sorted(slots)), rows).at(at)
     assert found == (sum(epoch <= at for epoch in epochs), sum(slot <= at % DAY_NS for slot in slots))
+
+
+def schedule(epochs: set[int], slots: set[int]) -> Schedule[tuple[int, int]]:
+    rows = tuple(tuple((row, column) for column in range(len(slots) + 1)) for row in range(len(epochs) + 1))
+    return Schedule(tuple(sorted(epochs)), tuple(sorted(slots)), rows)
+
+
+schedules = st.builds(schedule, st.sets(st.integers(-50, 50), max_size=4), st.sets(st.integers(1, 50), max_size=3))
+
+
+@given(schedules, schedules, st.integers(-60, 60))
+def test_two_schedules_combined_have_at_any_moment_what_both_have_then(
+    first: Schedule[tuple[int, int]], second: Schedule[tuple[int, int]], at: int
+):
+    assert combine(first, second, lambda a, b: (a, b)).at(at) == (first.at(at), second.at(at))
+
+
+def test_what_holds_for_a_time_holds_from_its_start_until_before_its_end():
+    held = during("on", "off", 10, 20)
+    assert [held.at(at) for at in (9, 10, 19, 20)] == ["off", "on", "on", "off"]
+    assert [during("on", "off", None, 20).at(at) for at in (-(10**30), 19, 20)] == ["on", "on", "off"]
+    assert [during("on", "off", 10, None).at(at) for at in (9, 10, 10**30)] == ["off", "on", "on"]
+    assert constant("on").at(-1) == during("on", "off", None, None).at(0) == "on"

@@ -69,7 +69,7 @@ def test_migrating_again_changes_nothing(store: Store) -> None:
 
 def test_the_table_has_a_column_for_everything_we_write(store: Store) -> None:
     described = store.query("SELECT name FROM system.columns WHERE table = 'llm_calls' AND database = 'llmlab'")
-    assert {name for (name,) in described} == {*SCHEMA.names, "batch_id"}
+    assert {name for (name,) in described} == {*SCHEMA.names, "batch_id", "version", "change_id"}
 
 
 def test_a_batch_is_completed_month_by_month_and_never_doubled(store: Store) -> None:

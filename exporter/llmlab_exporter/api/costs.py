@@ -27,15 +27,15 @@ class _Question:
     now: datetime
 
 
-def routes(summary: Summary, pipeline_state: PipelineState) -> list[Route]:
-    """Return the cost routes."""
+def routes(summary: Summary, pipeline_state: PipelineState, catalogue: Callable[[], str]) -> list[Route]:
+    """Return the cost routes. `catalogue` names the prices that apply to calls that arrive now."""
 
     async def costs_summary(request: Request) -> Response:
         try:
             question = _question(request, datetime.now(tz=UTC))
         except ValueError as error:
             return bad_request(str(error), "ask like this: /api/costs/summary?days=30&tz=Europe/Berlin")
-        answer = await run_in_threadpool(_answer, summary, question)
+        answer = await run_in_threadpool(_answer, summary, question, catalogue())
         return ExactJSON(answer | {"pipeline": pipeline_state()})
 
     return [Route("/api/costs/summary", costs_summary)]
@@ -53,7 +53,7 @@ def _question(request: Request, now: datetime) -> _Question:
     return _Question(int(days), zone, zone_name, now.astimezone(zone))
 
 
-def _answer(summary: Summary, question: _Question) -> dict[str, Any]:
+def _answer(summary: Summary, question: _Question, catalogue: str) -> dict[str, Any]:
     today = question.now.date()
     month_start = today.replace(day=1)
     window_start = today - timedelta(days=question.days - 1)
@@ -74,9 +74,23 @@ def _answer(summary: Summary, question: _Question) -> dict[str, Any]:
         "today_spend": money(periods["today"].cost_yocto),
         "periods": {name: _spend(spend) for name, spend in periods.items()},
         "window": {"days": question.days, "from": window_start, "to": today} | _spend(total(by_model)),
+        "provenance": _provenance(total(by_model), catalogue),
         **_groups(by_model),
         "daily_trend": [_day(day, groups) for day, groups in window.items()],
         "budget_status": None,
+    }
+
+
+def _provenance(spend: Spend, catalogue: str) -> dict[str, Any]:
+    """Say who says what the calls of the window cost, in calls by `cost_source`; /api/calls says it of each."""
+    return {
+        "catalogue": catalogue,
+        "requests_by_cost_source": {
+            "computed": spend.priced - spend.estimated - spend.provider_priced,
+            "estimated": spend.estimated,
+            "provider": spend.provider_priced,
+            "none": spend.unpriced,
+        },
     }
 
 

@@ -17,6 +17,8 @@ _FRONT_PAGE = f"""LLMLab exporter {__version__}
 POST /v1/traces           OTLP over HTTP, protobuf or JSON (OTLP over gRPC has its own port)
 POST /api/events/track    one call, for those without OTLP
 GET  /api/costs/summary   what was spent: ?days=30&tz=UTC
+GET  /api/calls           single calls; /api/calls/TRACE/SPAN shows what a cost rests on
+POST /api/reprice         price history again; GET and DELETE /api/reprice/ID
 GET  /api/recommendations cost-saving tips (none yet)
 GET  /metrics             for Prometheus
 GET  /health              200 while the process lives

@@ -50,7 +50,7 @@ def print_table(file: Path, inspection: Inspection) -> None:
 
 
 def _fields(line: Line) -> dict[str, Any]:
-    call, priced, duplicate_of = line
+    call, priced, duplicate_of, _ = line
     reading = call.reading
     return {
         "trace_id": call.trace_id.hex(),

@@ -23,6 +23,9 @@ _PORT = click.IntRange(0, 65535)
 @click.option(
     "--clickhouse-url", default="", envvar="LLMLAB_CLICKHOUSE_URL", help="Server instead of the embedded one."
 )
+@click.option(
+    "--prices", type=click.Path(path_type=Path), envvar="LLMLAB_PRICES", help="Your own prices and discounts (YAML)."
+)
 @click.option("--max-body-mib", type=click.IntRange(1, 256), default=16, show_default=True, help="Largest request.")
 @click.option(
     "--ready-file", type=click.Path(path_type=Path), help="Write the ports to this file, as JSON, when ready."
@@ -33,6 +36,7 @@ def up(
     grpc_port: int,
     http_port: int,
     clickhouse_url: str,
+    prices: Path | None,
     max_body_mib: int,
     ready_file: Path | None,
 ) -> None:
@@ -45,6 +49,7 @@ def up(
         grpc_port=grpc_port,
         http_port=http_port,
         clickhouse_url=clickhouse_url,
+        prices=prices,
         max_body_bytes=max_body_mib * 1024 * 1024,
         ready_file=ready_file,
     )

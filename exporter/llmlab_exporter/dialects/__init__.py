@@ -19,10 +19,13 @@ def _found() -> list[Dialect]:
 DIALECTS: tuple[Dialect, ...] = tuple(sorted(_found(), key=lambda dialect: (dialect.rank, dialect.name)))
 """In the order in which they are tried."""
 
+EXCEPTION_TYPE = "exception.type"
+"""What OpenTelemetry's SDKs write on the event of an exception that ends a span."""
+
 WANTED = Wanted(
-    keys=frozenset(key for dialect in DIALECTS for key in (*dialect.attributes, *dialect.markers)),
+    keys=frozenset((EXCEPTION_TYPE, *(key for each in DIALECTS for key in (*each.attributes, *each.markers)))),
     needles=tuple(dict.fromkeys(needle.encode() for dialect in DIALECTS for needle in dialect.needles)),
-    events=any(dialect.wants_events for dialect in DIALECTS),
+    events=True,
     resource_keys=frozenset(origin.KEYS),
 )
 """What the decoders must bring."""

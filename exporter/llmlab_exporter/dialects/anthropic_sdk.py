@@ -8,7 +8,7 @@ from llmlab.usage import Usage
 from llmlab_exporter.call import Reading
 from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.reading import conventions
-from llmlab_exporter.reading.counts import Table, keys, read_counts
+from llmlab_exporter.reading.counts import Table, keys, plus, read_counts
 from llmlab_exporter.reading.values import text
 from llmlab_exporter.span import RawSpan, Scope
 
@@ -41,11 +41,7 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
 def _sum(usage: Usage, more: Usage) -> Usage:
     if not more.known:
         return usage
-    return usage._replace(input=_plus(usage.input, more.input), output=_plus(usage.output, more.output))
-
-
-def _plus(total: int | None, more: int | None) -> int | None:
-    return total if total is None or more is None else total + more
+    return usage._replace(input=plus(usage.input, more.input), output=plus(usage.output, more.output))
 
 
 DIALECT = Dialect(

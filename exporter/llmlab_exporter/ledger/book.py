@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmlab_exporter.ledger.changes import Changes
 from llmlab_exporter.ledger.outbox import Outbox
 from llmlab_exporter.ledger.schema import migrate
 from llmlab_exporter.ledger.seen import Seen
@@ -35,7 +36,10 @@ class Book:
         migrate(self._db)
         self.seen = Seen(self._db)
         self.totals = Totals(self._db)
-        self.outbox = Outbox(self._db, self._ledger_id())
+        self.ledger_id = self._ledger_id()
+        """Tells the calls of this ledger from those of others in a shared store: their batch ids begin with it."""
+        self.outbox = Outbox(self._db, self.ledger_id)
+        self.changes = Changes(self._db)
         self.redelivered = self._redelivered()
         """Spans that were sent again after they had been committed, ever."""
 
@@ -61,6 +65,24 @@ class Book:
         self.totals.keep(changed)
         self.outbox.rows += sum(entry.rows for entry in entries)
         self.redelivered += redelivered
+        return True
+
+    def advance_change(self, change_id: str, chunk: int, cursor: str, report: str, differences: Tallies) -> bool:
+        """Record one chunk of a change and what it does to spend, as one transaction.
+
+        False, and nothing has happened, when the chunk is not the one after the last that was recorded.
+        """
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            if not self.changes.advance(change_id, chunk, cursor, report):
+                self._db.execute("ROLLBACK")
+                return False
+            new = self.totals.adjust(differences)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._return_to_disk()
+            raise
+        self.totals.keep(new)
         return True
 
     def close(self) -> None:

@@ -35,6 +35,16 @@ class Outbox:
         """Queue rows inside the open transaction."""
         self._db.execute("INSERT INTO outbox (rows, payload) VALUES (?, ?)", (rows, payload))
 
+    def newest(self) -> int:
+        """Return the number of the newest entry, 0 when nothing waits. Later entries have higher ones."""
+        (row_id,) = self._db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()
+        return row_id
+
+    def oldest(self) -> int | None:
+        """Return the number of the oldest entry, None when nothing waits."""
+        (row_id,) = self._db.execute("SELECT min(id) FROM outbox").fetchone()
+        return row_id
+
     def cut(self, max_rows: int) -> Parcel | None:
         """Make a parcel of the oldest rows, at least one entry; None when nothing waits."""
         ids: list[int] = []

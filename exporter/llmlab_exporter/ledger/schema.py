@@ -44,6 +44,19 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX outbox_batch ON outbox (batch_id) WHERE batch_id IS NOT NULL;
     """,
+    """
+    CREATE TABLE changes (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, request TEXT NOT NULL, state TEXT NOT NULL,
+        chunk INTEGER NOT NULL, confirmed INTEGER NOT NULL, cursor TEXT NOT NULL, report TEXT NOT NULL,
+        started_at INTEGER NOT NULL, ended_at INTEGER, error TEXT NOT NULL
+    );
+    """,
+    """
+    ALTER TABLE series ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE series ADD COLUMN provider_priced INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE spend ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE spend ADD COLUMN provider_priced INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 

@@ -22,6 +22,8 @@ class Spend:
     requests: int = 0
     priced: int = 0
     unpriced: int = 0
+    estimated: int = 0
+    provider_priced: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost: int = 0
@@ -36,6 +38,8 @@ class Spend:
         self.requests += other.requests
         self.priced += other.priced
         self.unpriced += other.unpriced
+        self.estimated += other.estimated
+        self.provider_priced += other.provider_priced
         self.input_tokens += other.input_tokens
         self.output_tokens += other.output_tokens
         self.cost += other.cost
@@ -58,8 +62,8 @@ class _ExactSum:
 
 
 _QUESTION = """
-    SELECT provider, model, sum(s.requests), sum(s.priced), sum(s.unpriced), sum(s.input), sum(s.output),
-           exact_sum(s.cost_yocto)
+    SELECT provider, model, sum(s.requests), sum(s.priced), sum(s.unpriced),
+           sum(s.estimated), sum(s.provider_priced), sum(s.input), sum(s.output), exact_sum(s.cost_yocto)
     FROM spend AS s JOIN series ON series.id = s.series
     WHERE bucket >= ? AND bucket < ?
     GROUP BY provider, model

@@ -51,6 +51,21 @@ class Totals:
             self._add_spend(bucket, self._ids[series], tally)
         return changed
 
+    def adjust(self, differences: Tallies) -> dict[Series, Tally]:
+        """Add differences to the spend of their time, inside the open transaction, and leave the totals alone.
+
+        Totals become counters, which must not fall: they keep what each call cost when it was made. Returns the totals
+        of series that were new, for `keep`.
+        """
+        new: dict[Series, Tally] = {}
+        for (bucket, series), difference in differences.items():
+            kept = self._bounded(series)
+            if kept not in self._ids:
+                new[kept] = Tally()
+                self._write_total(kept, new[kept])
+            self._add_spend(bucket, self._ids[kept], difference)
+        return new
+
     def keep(self, changed: dict[Series, Tally]) -> None:
         """Make written totals visible, after the commit."""
         self.by_series.update(changed)

@@ -13,7 +13,7 @@ _MAX_SHOWN_CHARS = 40
 
 Table = tuple[tuple[str, str], ...]
 """Pairs of an attribute key and the field of `Usage` that it tells. Of several keys for one field the first that the
-span carries counts."""
+span carries counts, unless it says 0 and a later one more."""
 
 
 class Counts(NamedTuple):
@@ -40,7 +40,7 @@ def read_counts(table: Table, said: Attributes) -> Counts:
     flawed: dict[str, str] = {}
     for key, field in table:
         value = said.get(key)
-        if value is None or value == "" or field in found:
+        if value is None or value == "" or found.get(field):
             continue
         number = value if type(value) is int and 0 <= value <= MAX_COUNT else count(value)
         if number is None:
@@ -68,6 +68,23 @@ def with_cache_inside(usage: Usage) -> Usage:
     if usage.input is None:
         return usage
     return usage._replace(input=usage.input + (usage.cache_read or 0) + (usage.cache_write or 0))
+
+
+def plus(total: int | None, more: int | None) -> int | None:
+    """Add what a total leaves out; what is unknown stays so."""
+    return total if total is None or more is None else total + more
+
+
+def completed(usage: Usage, other: Usage) -> Usage:
+    """Fill the gaps in one report of a call from another report of the same call."""
+    if other is NO_USAGE:
+        return usage
+    return Usage._make(theirs if mine is None else mine for mine, theirs in zip(usage, other, strict=True))
+
+
+def agree(usage: Usage, other: Usage) -> bool:
+    """Whether two reports have the same totals."""
+    return (usage.input, usage.output or 0) == (other.input, other.output or 0)
 
 
 def _shown(value: Value) -> str:

@@ -4,7 +4,9 @@ Whoever can send spans can send anything in them, and what is read here goes to 
 terminal.
 """
 
+import json
 from decimal import Decimal, InvalidOperation
+from typing import cast
 
 from llmlab_exporter.span import Value
 
@@ -41,6 +43,29 @@ def texts(value: Value) -> str:
 def truth(value: Value) -> bool | None:
     """Return a boolean; None for anything else."""
     return value if isinstance(value, bool) else None
+
+
+def flag(value: Value) -> bool | None:
+    """Return a boolean, also one that was written as text by Python or JavaScript; None for anything else."""
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value[:5].lower())
+    return truth(value)
+
+
+def listed(joined: str) -> str:
+    """Return what a list of texts says that was written as JSON; any other text as it is."""
+    if not joined.startswith("["):
+        return joined
+    try:
+        items = json.loads(joined)
+    except (ValueError, RecursionError):
+        return joined
+    return texts(tuple(cast("list[Value]", items)))
+
+
+def host_of(url: str) -> str:
+    """Return the host name in a URL; a bare host name is returned as it is."""
+    return url.rpartition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0]
 
 
 def seconds(value: Value) -> float | None:

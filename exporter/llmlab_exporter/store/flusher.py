@@ -51,6 +51,11 @@ class Flusher:
         if not self._thread.is_alive() and self._store is not None:
             self._store.close()
 
+    @property
+    def store(self) -> Store | None:
+        """The open store, for questions; None while it cannot be opened."""
+        return self._store
+
     def _run(self) -> None:
         backoff_s = self._interval_s
         while True:

@@ -1,5 +1,6 @@
 """The ClickHouse client: one class for the embedded engine and for a server."""
 
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -18,25 +19,29 @@ class StoreUnavailable(Exception):
 
 
 class Store:
-    """The table of calls. Methods raise the driver's exceptions; one thread uses it at a time."""
+    """The table of calls. Methods raise the driver's exceptions.
+
+    Any thread may ask, and each waits for its turn: the engine runs one statement at a time. So whoever has much to
+    ask asks in small portions, and rows that arrive are stored in between.
+    """
 
     def __init__(self, client: Any, database: str = DATABASE) -> None:
         self._client = client
         self._database = database
+        self._turn = threading.Lock()
 
     def migrate(self) -> None:
         """Create or update the tables; a no-op when they are there."""
-        self._client.command(f"CREATE DATABASE IF NOT EXISTS {self._database}")
-        self._client.command(
-            f"CREATE TABLE IF NOT EXISTS {self._database}.llmlab_migrations "
+        self.command("CREATE DATABASE IF NOT EXISTS {database}")
+        self.command(
+            "CREATE TABLE IF NOT EXISTS {database}.llmlab_migrations "
             "(version UInt32, applied_at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version"
         )
-        table = f"{self._database}.llmlab_migrations"
-        done = int(self._client.command(f"SELECT max(version) FROM {table}"))  # noqa: S608 - our own name
+        ((done,),) = self.query("SELECT max(version) FROM {database}.llmlab_migrations")
         for version, statements in enumerate(MIGRATIONS[done:], start=done + 1):
             for statement in statements:
-                self._client.command(statement.replace("{database}", self._database))
-            self._client.command(f"INSERT INTO {table} (version) VALUES ({version})")  # noqa: S608 - our own name
+                self.command(statement)
+            self.command(f"INSERT INTO {{database}}.llmlab_migrations (version) VALUES ({version})")  # noqa: S608 - a number
 
     def insert(self, rows: pa.Table, batch_id: str) -> None:
         """Insert rows under a batch id, one block for each month, since only a block in one partition is atomic."""
@@ -51,26 +56,46 @@ class Store:
 
     def stored(self, batch_id: str) -> dict[int, int]:
         """Count the rows of a batch that are in the store, by month (`202611`)."""
-        found = self._client.query(
-            f"SELECT toYYYYMM(started_at), count() FROM {self._database}.llm_calls "  # noqa: S608 - our own name
+        found = self.query(
+            "SELECT toYYYYMM(started_at), count() FROM {database}.llm_calls "
             "WHERE batch_id = {batch_id:String} GROUP BY 1",
-            parameters={"batch_id": batch_id},
+            {"batch_id": batch_id},
         )
-        return {int(month): int(count) for month, count in found.result_rows}
+        return {int(month): int(count) for month, count in found}
 
     def query(self, sql: str, parameters: dict[str, object] | None = None) -> list[tuple[Any, ...]]:
-        """Run a SELECT of ours; `{calls}` in it stands for the table of calls."""
-        sql = sql.replace("{calls}", f"{self._database}.llm_calls")
-        return [tuple(row) for row in self._client.query(sql, parameters=parameters or {}).result_rows]
+        """Run a SELECT of ours; `{calls}` in it stands for the current version of every call, `{database}` for ours."""
+        with self._turn:
+            result = self._client.query(self._named(sql), parameters=parameters or {})
+        return [tuple(row) for row in result.result_rows]
+
+    def query_arrow(self, sql: str, parameters: dict[str, object] | None = None) -> pa.Table:
+        """Run a SELECT of ours for many rows."""
+        with self._turn:
+            return self._client.query_arrow(self._named(sql), parameters=parameters or {})
+
+    def command(self, sql: str, parameters: dict[str, object] | None = None) -> None:
+        """Run a statement of ours that changes something."""
+        with self._turn:
+            self._client.command(self._named(sql), parameters=parameters or {})
+
+    def insert_into(self, table: str, rows: pa.Table) -> None:
+        """Insert rows into one of our tables."""
+        with self._turn:
+            self._client.insert_arrow(table, rows, database=self._database)
 
     def close(self) -> None:
         """Close the client; the embedded engine flushes and lets go of its directory."""
-        self._client.close()
+        with self._turn:
+            self._client.close()
+
+    def _named(self, sql: str) -> str:
+        return sql.replace("{calls}", f"{self._database}.current_calls").replace("{database}", self._database)
 
     def _insert_months(self, months: dict[int, pa.Table], batch_id: str) -> None:
         for part in months.values():
             named = part.append_column("batch_id", pa.repeat(batch_id, part.num_rows))
-            self._client.insert_arrow("llm_calls", named, database=self._database)
+            self.insert_into("llm_calls", named)
 
 
 def split_by_month(rows: pa.Table) -> dict[int, pa.Table]:

@@ -17,6 +17,8 @@ SUMMARIES = {
     "status": "Show what was spent: today, this month, by provider and model.",
     "up": "Receive spans, price them and store them, until Ctrl-C.",
     "inspect": "Show how spans are read, and which dialect reads them.",
+    "reprice": "Price past calls again by the prices that are known now.",
+    "prices": "Show, compare and update the prices that calls are priced by.",
 }
 """The first line of each command's own help, so that `llmlab --help` need not import them all."""
 

@@ -1,14 +1,17 @@
 """What a call costs: model names resolved to compiled rate cards, cards applied to usage.
 
-    names -> catalogue -> schedule -> rate -> card
-    who, which model      since when  what is charged, and what it leaves open
+    names -> book -> schedule -> rate -> card
+    who, which model  since when  what is charged, and what it leaves open
 
 `card.py` is the arithmetic, `rate.py` adds what a number is worth, `schedule.py` finds the rate of a moment: exact and
-without dependencies. `catalogue/` reads genai-prices (extra `server`) and compiles its prices into cards.
-`pricer.py` finds the rate for a call and says why when there is none.
+without dependencies. `catalogue/` reads price lists (extra `server`) and compiles their prices into cards. `book.py`
+puts the user's own prices before the catalogue's. `pricer.py` finds the rate for a call and says why when there is
+none.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
+
+from llmlab.usage import Usage
 
 CostSource = Literal["provider", "computed", "estimated", "none"]
 """Who says so: the provider in its response, our computation, our computation with a doubt (`reason` says which),
@@ -41,6 +44,19 @@ cache_lifetime: a cache write without its time to live, priced as five minutes; 
 """
 
 
+Parts = tuple[tuple[str, int], ...]
+"""What each part of a usage costs: a field of `llmlab.usage.Usage`, or `request`, and yocto-USD. `input` and `output`
+are here what is left of them beside the parts that have prices of their own, so that the amounts add up."""
+
+
+class Explanation(Protocol):
+    """What knows how a cost came about."""
+
+    def parts(self, usage: Usage) -> Parts:
+        """Return what each part of a usage cost; the amounts add up to the whole."""
+        ...
+
+
 class Priced(NamedTuple):
     """What one call costs, and why."""
 
@@ -58,3 +74,11 @@ class Priced(NamedTuple):
     """What the catalogue calls the model."""
     rate_start: str = ""
     """ISO date since when the applied rate is valid, "" when it always was."""
+    discount: str = ""
+    """Which discounts are deducted from the list price, in words such as `12.5 % openai`; "" for none."""
+    rate: Explanation | None = None
+    """The rate that applied, None when none did."""
+
+    def parts(self, usage: Usage) -> Parts:
+        """Return what each part of the usage that was priced costs; empty when no rate says so."""
+        return () if self.rate is None or self.cost_yocto is None else self.rate.parts(usage)

@@ -9,6 +9,7 @@ refuses: a rest below zero, or a part whose total nobody told.
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import gcd
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from llmlab.usage import Usage
 
 _FIRST_PART = 2
 """The first field of `Usage` behind `input` and `output`. Without any of the others nothing contradicts anything."""
+
+_NO_PARTS = Usage()[_FIRST_PART:]
 
 Picker = Callable[[Sequence[Any]], tuple[Any, ...]]
 """Takes some of a tuple's values."""
@@ -32,6 +35,21 @@ class Term(NamedTuple):
     factor: int
 
 
+class Charge(NamedTuple):
+    """One price of a tier, as the price list says it."""
+
+    field: int
+    """The field of `Usage` that it is the price of."""
+    per_unit: int
+    """Yocto-USD."""
+    leaf: tuple[Term, ...]
+    """What is counted: the field less its separately priced parts."""
+
+
+_Plain = tuple[tuple[int, int], ...]
+"""Terms as plain tuples: the interpreter takes those apart twice as fast as named ones."""
+
+
 class Tier(NamedTuple):
     """The prices that apply to all of a call when its input has more than `start` tokens."""
 
@@ -40,6 +58,8 @@ class Tier(NamedTuple):
     """Yocto-USD for the call as such."""
     weights: tuple[Term, ...]
     """Yocto-USD for each unit of a field; parts carry the difference to their total."""
+    charges: tuple[Charge, ...] = ()
+    """The same unfolded, to show."""
 
 
 class Total(NamedTuple):
@@ -64,6 +84,11 @@ class Card:
     """Sums that must not be negative: a priced field without its separately priced parts."""
     totals: tuple[Total, ...] = ()
     _starts: tuple[int, ...] = field(init=False)
+    _sums: tuple[tuple[int, int, _Plain], ...] = field(init=False, repr=False, compare=False)
+    """By tier: the price of the call, what all weights are multiples of, and how many times: numbers of one machine
+    word multiply several times as fast as yocto-USD do."""
+    _checks: tuple[_Plain, ...] = field(init=False, repr=False, compare=False)
+    """The rests."""
     _owners: Picker = field(init=False, repr=False, compare=False)
     """Takes the totals out of a usage."""
     _homeless: bool = field(init=False)
@@ -72,33 +97,46 @@ class Card:
     def __post_init__(self) -> None:
         owners = [total.field for total in self.totals if total.field is not None]
         object.__setattr__(self, "_starts", tuple(tier.start for tier in self.tiers[1:]))
+        object.__setattr__(self, "_sums", tuple(map(_scaled, self.tiers)))
+        object.__setattr__(self, "_checks", tuple(tuple(map(tuple, rest)) for rest in self.rests))
         object.__setattr__(self, "_owners", picker(owners))
         object.__setattr__(self, "_homeless", len(owners) < len(self.totals))
 
     def cost(self, usage: Usage) -> int:
         """Return the cost in yocto-USD. A field that is None counts 0. Raises `Contradiction`."""
-        if any(usage[_FIRST_PART:]):
+        if usage[_FIRST_PART:] != _NO_PARTS:
             self._check(usage)
-        _, cost, weights = self.tiers[bisect_left(self._starts, usage[0] or 0) if self._starts else 0]
+        per_request, scale, weights = self._sums[bisect_left(self._starts, usage[0] or 0) if self._starts else 0]
+        cost = 0
         for position, weight in weights:
             count = usage[position]
             if count:
                 if count < 0:
                     raise Contradiction(f"{_listed([position], usage)} is negative")
                 cost += count * weight
-        return cost
+        return per_request + cost * scale
+
+    def parts(self, usage: Usage) -> tuple[tuple[str, int], ...]:
+        """Return what each part costs, in yocto-USD: a field or `request`. The amounts add up to `cost`."""
+        tier = self.tiers[bisect_left(self._starts, usage[0] or 0)]
+        found = [("request", tier.per_request)] if tier.per_request else []
+        for position, per_unit, leaf in tier.charges:
+            count = sum(factor * (usage[counted] or 0) for counted, factor in leaf)
+            if count:
+                found.append((Usage._fields[position], count * per_unit))
+        return tuple(found)
 
     def _check(self, usage: Usage) -> None:
         if self._homeless or None in self._owners(usage):
             _check_unreported(self.totals, usage)
-        for rest in self.rests:
+        for place, rest in enumerate(self._checks):
             left = 0
             for position, factor in rest:
                 count = usage[position]
                 if count:
                     left += factor * count
             if left < 0:
-                raise Contradiction(_exceeded(rest, usage))
+                raise Contradiction(_exceeded(self.rests[place], usage))
 
 
 def picker(positions: Sequence[int]) -> Picker:
@@ -106,6 +144,12 @@ def picker(positions: Sequence[int]) -> Picker:
     if not positions:
         return _nothing
     return itemgetter(*positions, positions[0])  # twice the first: with a single position it would give no tuple
+
+
+def _scaled(tier: Tier) -> tuple[int, int, _Plain]:
+    scale = gcd(*(term.factor for term in tier.weights)) or 1
+    weights = tuple((position, factor // scale) for position, factor in tier.weights)
+    return tier.per_request, scale, weights
 
 
 def _nothing(_values: Sequence[Any]) -> tuple[Any, ...]:

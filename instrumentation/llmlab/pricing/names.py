@@ -45,6 +45,15 @@ _TIER_ALIASES = {
     "traffic_type_unspecified": "",
 }
 
+_RESERVED = (":provisioned-model/", ":custom-model/", ":custom-model-deployment/", ":imported-model/")
+"""What stands in the ARNs of models that Bedrock bills by the hour of reserved capacity, or by a contract of their own
+(aws.amazon.com/bedrock/pricing, "Provisioned Throughput" and "Custom Model Import")."""
+
+
+def billed_by_time(model: str) -> bool:
+    """Whether a model's name says that its tokens are not what is billed."""
+    return any(kind in model for kind in _RESERVED)
+
 
 def price_list(provider: str) -> str:
     """Return the name under which the catalogue may know a provider."""

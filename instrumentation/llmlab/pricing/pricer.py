@@ -6,15 +6,19 @@ from collections import OrderedDict
 from typing import Generic, TypeVar
 
 from llmlab.pricing import Priced, Reason
+from llmlab.pricing.book import PriceBook
 from llmlab.pricing.catalogue import Catalogue, Unknown
-from llmlab.pricing.rate import Rate
-from llmlab.pricing.schedule import Schedule
+from llmlab.pricing.catalogue.own_prices import NO_OWN_PRICES, OwnPrices
+from llmlab.pricing.rate import NoRate, Rate
+from llmlab.pricing.schedule import Schedule, constant
 from llmlab.usage import Usage, contradictions
 
 _log = logging.getLogger(__name__)
 
-Key = tuple[str, tuple[str, ...], str, bool]
-"""Provider, models, tier, batch."""
+Key = tuple[str, tuple[str, ...], str, bool, str]
+"""Provider, models, tier, batch, and the project where it matters."""
+
+Rates = Schedule[Rate | NoRate]
 
 KNOWN = 10_000
 UNKNOWN = 10_000
@@ -50,53 +54,46 @@ class Memory(Generic[K, V]):
                 self._entries.popitem(last=False)
 
 
-class Pricer:
-    """Prices calls by one catalogue. Threads may share it."""
+class _Memo:
+    """What was found in one book of prices. The unknown are kept apart, so that a flood of them crowds nothing out."""
 
-    def __init__(self, catalogue: Catalogue | None = None) -> None:
-        self.catalogue = catalogue or Catalogue()
-        self._rates: Memory[Key, Schedule[Rate]] = Memory(KNOWN)
-        self._misses: Memory[Key, Priced] = Memory(UNKNOWN)
+    def __init__(self, book: PriceBook) -> None:
+        self.book = book
+        self.has_project_discounts = any(rule.project for rule in book.own.rules)
+        self.known: Memory[Key, Rates] = Memory(KNOWN)
+        self.unknown: Memory[Key, Rates] = Memory(UNKNOWN)
         self._hints_left = HINTS
 
-    def price(
-        self, provider: str, models: tuple[str, ...], usage: Usage, at_ns: int, *, tier: str = "", batch: bool = False
-    ) -> Priced:
-        """Price one call.
-
-        `models` are candidates in order of preference, the served one first; "" is none. `at_ns` is the moment of the
-        call in Unix nanoseconds, `tier` the service tier as the provider says it. Never raises: what cannot be priced
-        has no cost, and a reason.
-        """
-        key = (provider, models, tier, batch)
+    def resolve(self, key: Key) -> Rates:
+        """Look names up and remember what comes of it, also that nothing does."""
+        provider, models, tier, batch, project = key
         try:
-            if usage.input is None and not usage.known:
-                return self._without_usage(key, usage)
-            found = self._rates.get(key) or self._misses.get(key) or self._resolve(key)
-            return found if isinstance(found, Priced) else found.at(at_ns).price(usage)
-        except Exception as error:  # noqa: BLE001 - logged: a bug in pricing must not cost the record of the call
-            return self._failed(key, error)
+            found = self.book.find(provider, models, tier=tier, batch=batch, project=project)
+            if not isinstance(found, Unknown):
+                return self._remember(self.known, key, found.rates)
+            miss = self._none(found.reason, found.detail + self._hint(provider, models))
+        except Exception as error:  # noqa: BLE001 - logged, and once for each name: it will not go away
+            miss = self.failed(key, error)
+        return self._remember(self.unknown, key, constant(NoRate(miss)))
 
-    def _without_usage(self, key: Key, usage: Usage) -> Priced:
+    def without_usage(self, key: Key, usage: Usage, at_ns: int) -> Priced:
+        """Price a call of which nobody reported what it consumed, as far as that does not matter."""
         if flaws := contradictions(usage):
             return self._none("contradiction", "; ".join(flaws))
+        rate = (self.known.get(key) or self.unknown.get(key) or self.resolve(key)).at(at_ns)
+        if isinstance(rate, Rate) and rate.is_flat:
+            return rate.price(usage)
         model = next(filter(None, key[1]), "the model")
         return self._none("no_usage", f"nobody reported what {model:.200} at {key[0] or 'the provider':.200} consumed")
 
-    def _resolve(self, key: Key) -> Schedule[Rate] | Priced:
-        provider, models, tier, batch = key
-        try:
-            found = self.catalogue.find(provider, models)
-            if not isinstance(found, Unknown):
-                return self._remember(self._rates, key, self.catalogue.rates(found, tier, batch=batch))
-            miss = self._none(found.reason, found.detail + self._hint(provider, models))
-        except Exception as error:  # noqa: BLE001 - logged, and once for each name: it will not go away
-            miss = self._failed(key, error)
-        return self._remember(self._misses, key, miss)
+    def failed(self, key: Key, error: Exception) -> Priced:
+        """Log a bug or a broken price list, and say that there is no cost for it."""
+        _log.error("cannot price %.200r at %.200r", key[1], key[0], exc_info=error)
+        return self._none("catalogue_error", f"{type(error).__name__}: {error}")
 
-    def _remember(self, memory: "Memory[Key, V]", key: Key, value: V) -> V:
-        provider, models, tier, _ = key
-        if len(provider) + len(tier) + sum(map(len, models)) <= MAX_KEY:
+    def _remember(self, memory: "Memory[Key, Rates]", key: Key, value: Rates) -> Rates:
+        provider, models, tier, _, project = key
+        if len(provider) + len(tier) + len(project) + sum(map(len, models)) <= MAX_KEY:
             memory.put(key, value)
         return value
 
@@ -105,12 +102,60 @@ class Pricer:
         if self._hints_left <= 0 or not (named := next(filter(None, models), "")):
             return ""
         self._hints_left -= 1
-        nearest = self.catalogue.nearest(provider, named)
+        nearest = self.book.catalogue.nearest(provider, named)
         return f"; nearest: {', '.join(nearest)}" if nearest else ""
 
-    def _failed(self, key: Key, error: Exception) -> Priced:
-        _log.error("cannot price %.200r at %.200r", key[1], key[0], exc_info=error)
-        return self._none("catalogue_error", f"{type(error).__name__}: {error}")
-
     def _none(self, reason: Reason, detail: str) -> Priced:
-        return Priced(None, "none", reason, detail, self.catalogue.label)
+        return Priced(None, "none", reason, detail, self.book.catalogue.label)
+
+
+class Pricer:
+    """Prices calls by a book of prices, which may be exchanged at any time. Threads may share it."""
+
+    def __init__(self, catalogue: Catalogue | None = None, own: OwnPrices = NO_OWN_PRICES) -> None:
+        self._memory = _Memo(PriceBook(catalogue, own))
+
+    @property
+    def book(self) -> PriceBook:
+        """The book that calls are priced by now."""
+        return self._memory.book
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue that calls are priced by now."""
+        return self._memory.book.catalogue
+
+    def use(self, book: PriceBook) -> None:
+        """Price all further calls by another book. A call that is being priced keeps the one it began with."""
+        self._memory = _Memo(book)
+
+    def price(
+        self,
+        provider: str,
+        models: tuple[str, ...],
+        usage: Usage,
+        at_ns: int,
+        *,
+        tier: str = "",
+        batch: bool = False,
+        project: str = "",
+    ) -> Priced:
+        """Price one call.
+
+        `models` are candidates in order of preference, the served one first; "" is none. `at_ns` is the moment of the
+        call in Unix nanoseconds, `tier` the service tier as the provider says it; `project` matters where a discount
+        names it. Never raises: what cannot be priced has no cost, and a reason.
+        """
+        memory = self._memory  # one book for all of this call
+        if project and memory.has_project_discounts:
+            project = project if memory.book.own.depends_on_project(project) else ""
+        else:
+            project = ""
+        key = (provider, models, tier, batch, project)
+        try:
+            if usage.input is None and not usage.known:
+                return memory.without_usage(key, usage, at_ns)
+            found = memory.known.get(key) or memory.unknown.get(key) or memory.resolve(key)
+            return found.at(at_ns).price(usage)
+        except Exception as error:  # noqa: BLE001 - logged: a bug in pricing must not cost the record of the call
+            return memory.failed(key, error)

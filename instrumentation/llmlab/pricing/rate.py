@@ -4,11 +4,14 @@ A price list multiplies what it has a price for and is silent about the rest. He
 nothing has a price has no cost rather than 0, and a cost that leaves something out is an estimate.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from math import prod
 from typing import NamedTuple, Protocol
 
 from llmlab.money import MAX_YOCTO
-from llmlab.pricing import Priced, Reason
+from llmlab.pricing import Parts, Priced, Reason
 from llmlab.pricing.card import Contradiction, Picker, picker
 from llmlab.usage import EXTRAS, MEASURES, Usage
 
@@ -24,6 +27,41 @@ class Tariff(Protocol):
     def cost(self, usage: Usage) -> int:
         """Return the cost in yocto-USD. Raises `Contradiction`."""
         ...
+
+    def parts(self, usage: Usage) -> Parts:
+        """Return what each part costs. The amounts add up to the cost."""
+        ...
+
+
+class Discount(NamedTuple):
+    """A share of the list price that is not charged."""
+
+    percent: Decimal
+    """More than 0, at most 100."""
+    reason: str
+    """Whose discount it is, such as `openai` or `project research`."""
+
+    def __str__(self) -> str:
+        return f"{self.percent:f} % {self.reason}"
+
+
+class Discounted:
+    """A tariff less discounts, each on what the one before leaves; rounded half even at the yocto-USD."""
+
+    def __init__(self, tariff: Tariff, discounts: Sequence[Discount]) -> None:
+        self.tariff = tariff
+        self._factor = prod((1 - Fraction(discount.percent) / 100 for discount in discounts), start=Fraction(1))
+
+    def cost(self, usage: Usage) -> int:
+        """Return the reduced cost in yocto-USD. Raises `Contradiction`."""
+        return round(self.tariff.cost(usage) * self._factor)
+
+    def parts(self, usage: Usage) -> Parts:
+        """Return what each part costs. The last one carries what rounding leaves, less than one yocto-USD for each."""
+        parts = self.tariff.parts(usage)
+        reduced = [(name, round(cost * self._factor)) for name, cost in parts[:-1]]
+        rest = self.cost(usage) - sum(cost for _, cost in reduced)
+        return (*reduced, *((name, rest) for name, _ in parts[-1:]))
 
 
 class Coverage(NamedTuple):
@@ -63,16 +101,28 @@ class Origin(NamedTuple):
 class Rate:
     """A tariff together with what it covers and where it comes from."""
 
-    def __init__(self, tariff: Tariff, coverage: Coverage, origin: Origin, tier_doubt: str = "") -> None:
+    def __init__(
+        self,
+        tariff: Tariff,
+        coverage: Coverage,
+        origin: Origin,
+        tier_doubt: str = "",
+        discounts: Sequence[Discount] = (),
+    ) -> None:
         """`tier_doubt` says in words why this is not the price of the served tier, "" when it is."""
-        self.tariff = tariff
+        self.list_price = tariff
+        self.tariff: Tariff = Discounted(tariff, discounts) if discounts else tariff
         self.coverage = coverage
         self.origin = origin
         self.tier_doubt = tier_doubt
-        self._computed = ("computed", "", "", *origin)
+        self.discount = " and ".join(map(str, discounts))
+        self._computed = ("computed", "", "", *origin, self.discount, self)
         measures = coverage.measures()
         self._measures = _pick(measures)
-        self._unmeasured = self._measures(Usage())
+        self.is_flat = coverage.free or (coverage.per_request and not coverage.fields)
+        """Whether the price is the same for any usage, an unknown one included."""
+        self._charges_input = "input" in measures
+        self._unmeasured = None if self.is_flat else self._measures(Usage())
         omissions = coverage.omissions()
         self._omissions = _pick(omissions)
         self._splits_lifetimes = "cache_write_1h" in coverage.fields
@@ -80,7 +130,7 @@ class Rate:
 
     def price(self, usage: Usage) -> Priced:
         """Price one usage."""
-        if self._measures(usage) == self._unmeasured:
+        if (usage[0] is None or not self._charges_input) and self._measures(usage) == self._unmeasured:
             return self._none("unpriced_unit", self._unpriced(usage))
         try:
             cost = self.tariff.cost(usage)
@@ -94,12 +144,23 @@ class Rate:
             return self._estimate(cost, usage)
         return _new(Priced, (cost, *self._computed))
 
+    def parts(self, usage: Usage) -> Parts:
+        """Return what each part of a usage costs; the amounts add up to the cost. Raises `Contradiction`."""
+        return self.tariff.parts(usage)
+
+    def reduced(self, discounts: Sequence[Discount]) -> "Rate":
+        """Return this rate less discounts."""
+        if not discounts:
+            return self
+        return Rate(self.list_price, self.coverage, self.origin, self.tier_doubt, discounts)
+
     def _none(self, reason: Reason, detail: str) -> Priced:
         return Priced(None, "none", reason, detail, *self.origin)
 
     def _estimate(self, cost: int, usage: Usage) -> Priced:
         doubts = list(self._doubts(usage))
-        return Priced(cost, "estimated", doubts[0][0], "; ".join(detail for _, detail in doubts), *self.origin)
+        reason, words = doubts[0][0], "; ".join(detail for _, detail in doubts)
+        return Priced(cost, "estimated", reason, words, *self.origin, discount=self.discount, rate=self)
 
     def _doubts(self, usage: Usage) -> Iterator[tuple[Reason, str]]:
         if self.tier_doubt:
@@ -116,6 +177,18 @@ class Rate:
 
     def _name(self) -> str:
         return f"{self.origin.provider}/{self.origin.model}"
+
+
+class NoRate:
+    """Stands where no rate is known, and says why."""
+
+    def __init__(self, priced: Priced) -> None:
+        """`priced` has no cost."""
+        self._priced = priced
+
+    def price(self, usage: Usage) -> Priced:  # noqa: ARG002 - takes the place of a `Rate`
+        """Return the same for any usage: no cost, and the reason."""
+        return self._priced
 
 
 def _pick(names: Collection[str]) -> Picker:

@@ -16,7 +16,7 @@ from genai_prices.units import UnitDef, UnitRegistry
 from genai_prices.validation import validate_priced_units
 
 from llmlab.money import YOCTO_PER_USD
-from llmlab.pricing.card import Card, Term, Tier, Total
+from llmlab.pricing.card import Card, Charge, Term, Tier, Total
 from llmlab.pricing.catalogue.units import FIELDS, PER_REQUEST
 from llmlab.usage import Usage
 
@@ -104,19 +104,24 @@ def _leaves(units: Collection[str]) -> dict[str, _Leaf]:
 
 def _terms(sums: Mapping[str, int]) -> tuple[Term, ...]:
     """Write a sum over units as one over fields; what has no field is never reported and counts 0."""
-    return tuple(sorted(Term(_POSITIONS[unit], factor) for unit, factor in sums.items() if unit in _POSITIONS))
+    return tuple(
+        sorted(Term(_POSITIONS[unit], factor) for unit, factor in sums.items() if factor and unit in _POSITIONS)
+    )
 
 
 def _tier(prices: Prices, leaves: Mapping[str, _Leaf], tokens: int) -> Tier:
     """Fold the prices that apply to an input of this size. Raises `_TooFineError`."""
     weights: dict[str, int] = {}
+    charges: list[Charge] = []
     for unit, leaf in leaves.items():
         price = _yocto_per_unit(_applicable(prices[unit], tokens), unit)
         for name, factor in leaf.items():
             weights[name] = weights.get(name, 0) + factor * price
+        if unit in _POSITIONS:
+            charges.append(Charge(_POSITIONS[unit], price, _terms(leaf)))
     requested = prices.get(PER_REQUEST, Decimal(0))
     per_request = _yocto_per_unit(_applicable(requested, tokens), PER_REQUEST)
-    return Tier(max(tokens - 1, 0), per_request, tuple(term for term in _terms(weights) if term.factor))
+    return Tier(max(tokens - 1, 0), per_request, _terms(weights), tuple(sorted(charges)))
 
 
 def _applicable(price: Price, tokens: int) -> Decimal:

@@ -9,7 +9,7 @@ from llmlab.pricing.card import Contradiction
 from llmlab.pricing.catalogue.lookup import Listing
 from llmlab.pricing.catalogue.units import FIELDS, PER_FIELD_UNIT
 from llmlab.pricing.catalogue.windows import Variant, Window
-from llmlab.usage import Usage, contradictions
+from llmlab.usage import MEASURES, Usage, contradictions
 
 _EXACT = Context(prec=100)
 
@@ -18,6 +18,7 @@ class LibraryTariff:
     """A price that only the library itself can apply: per hour of audio, or with a minimum."""
 
     def __init__(self, listing: Listing, window: Window, variant: Variant) -> None:
+        self.price = window.price
         self._listing = listing
         self._moment = window.moment
         self._variant = variant
@@ -35,6 +36,11 @@ class LibraryTariff:
                 return yocto(calculation.total_price)
             except ValueError as error:
                 raise Contradiction("; ".join(contradictions(usage)) or str(error)) from error
+
+    def parts(self, usage: Usage) -> tuple[tuple[str, int], ...]:
+        """Return the whole under the name of what was measured: the library does not take it apart."""
+        measured = next((name for name in MEASURES if getattr(usage, name) is not None), "request")
+        return ((measured, self.cost(usage)),)
 
 
 def library_usage(usage: Usage) -> genai_prices.Usage:

@@ -5,7 +5,7 @@ the memory. Here nothing is remembered: `llmlab.pricing.pricer` does that, withi
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from genai_prices.data_snapshot import DataSnapshot, find_provider_by_id
 from genai_prices.types import ModelInfo, Provider
 
 from llmlab.pricing import Reason
-from llmlab.pricing.names import price_list
+from llmlab.pricing.names import billed_by_time, price_list
 
 MAX_NAME = 200
 """Characters. No provider has a longer model name, and looking for one is not free."""
@@ -54,6 +54,8 @@ class Lookup:
         match price_list(provider):
             case "":
                 return self._by_family(known) or self._without_provider(names)
+            case "huggingface":
+                return self._behind_router(known) or self._unknown(provider, names)
             case "litellm":
                 return self._behind_proxy(known) or self._by_family(known) or self._without_provider(names)
             case _:
@@ -77,7 +79,32 @@ class Lookup:
 
     def _at_provider(self, provider: str, models: Sequence[str]) -> Listing | None:
         found = self._provider(provider)
-        return next((listing for name in models if (listing := self._listing(found, name))), None) if found else None
+        if found is None:
+            return None
+        on_demand = [name for name in models if not billed_by_time(name)]
+        return next((listing for name in on_demand if (listing := self._spelled(found, name))), None)
+
+    def _spelled(self, provider: Provider, name: str) -> Listing | None:
+        """Find a name as it is, else without what may stand before it."""
+        spellings = (name, *self._bare(provider, name))
+        return next((listing for spelling in spellings if (listing := self._listing(provider, spelling))), None)
+
+    def _bare(self, provider: Provider, name: str) -> Iterator[str]:
+        """Take off the provider, as LiteLLM writes it (`bedrock/converse/...`), and the path of a resource, as Google
+        does (`models/...`, `projects/.../publishers/google/models/...`)."""
+        prefix, slash, rest = name.partition("/")
+        if slash and self._provider(prefix) is provider:
+            yield rest.removeprefix("converse/")
+        _, found, resource = f"/{name}".rpartition("/models/")
+        if found:
+            yield resource
+
+    def _behind_router(self, models: Sequence[str]) -> Listing | None:
+        """Read `model:provider`, Hugging Face's way to choose who serves a model. Without it, nobody knows."""
+        parts = (name.rpartition(":") for name in models)
+        return next(
+            (found for name, _, by in parts if name and (found := self._at_provider(f"huggingface_{by}", [name]))), None
+        )
 
     def _behind_proxy(self, models: Sequence[str]) -> Listing | None:
         """Read `provider/model`, LiteLLM's way to name a model."""

@@ -41,7 +41,7 @@ def schedule(model: ModelInfo, variant: Variant, rate: Callable[[Window, str], R
     rows: list[list[Window]] = []
     epochs: list[date] = []
     for day in (None, *dates):
-        row = [_window(model, variant, _moment(day, dates, at)) for at in (time(0), *times)]
+        row = [window_of(model, variant, _moment(day, dates, at)) for at in (time(0), *times)]
         if not rows or [window[1:] for window in row] != [window[1:] for window in rows[-1]]:
             rows.append(row)
             epochs.extend([day] if day else [])
@@ -82,7 +82,8 @@ def _moment(day: date | None, dates: list[date], at: time) -> datetime:
     return datetime.combine(day, at.replace(tzinfo=UTC))
 
 
-def _window(model: ModelInfo, variant: Variant, moment: datetime) -> Window:
+def window_of(model: ModelInfo, variant: Variant, moment: datetime) -> Window:
+    """Ask the library what applies at a moment."""
     active = [
         override
         for override in (model.price_variants or ())
@@ -91,6 +92,11 @@ def _window(model: ModelInfo, variant: Variant, moment: datetime) -> Window:
     ]
     selected = frozenset(entry for override in active for entry in override.when.items())
     return Window(moment, model.get_prices(moment, variant), selected)
+
+
+def midnight(day: date) -> datetime:
+    """Return the first moment of a day, in UTC."""
+    return datetime.combine(day, time(0), UTC)
 
 
 def _utc(at: time) -> time:

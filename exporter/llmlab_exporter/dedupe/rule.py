@@ -1,0 +1,72 @@
+"""What rules of sameness have in common."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from llmlab_exporter.call import Call, Reading
+
+Group = Sequence[int]
+"""Positions of calls that are one call, the one that is billed first."""
+
+Rule = Callable[[Sequence[Call], Sequence[int]], Iterable[Group]]
+"""Finds groups among the calls at the given positions."""
+
+Identity = tuple[bytes, bytes]
+Source = tuple[str, str]
+
+
+def tenant_of(call: Call) -> tuple[str, str]:
+    """Whose call it is: nothing is compared across tenants."""
+    return call.org, call.project
+
+
+def identity_of(call: Call) -> Identity:
+    """Which span it is."""
+    return call.trace_id, call.span_id
+
+
+def source_of(call: Call) -> Source:
+    """Who made the span. Two spans from one source are two calls, unless they tell of one response."""
+    return call.scope, call.reading.layer
+
+
+def by_preference(calls: Sequence[Call], group: Iterable[int], depths: dict[Identity, int]) -> Group:
+    """Sort the records of one call, the best first: what is known, measured and detailed, then what is deepest.
+
+    The deepest is nearest to the provider.
+    """
+
+    def preference(position: int) -> tuple[bool, bool, bool, int, int, int]:
+        call = calls[position]
+        reading = call.reading
+        return (
+            not reading.usage.known,
+            reading.usage_spoiled,
+            reading.usage_source != "reported",
+            -_detail(reading),
+            -depths.get(identity_of(call), 0),
+            position,
+        )
+
+    return sorted(group, key=preference)
+
+
+def depths_of(calls: Sequence[Call]) -> dict[Identity, int]:
+    """Count how many of the calls are above each one in its trace."""
+    parents = {identity_of(call): (call.trace_id, call.parent_id) for call in calls}
+    depths: dict[Identity, int] = {}
+    for start in tuple(parents):
+        span = start
+        path: list[Identity] = []
+        while span in parents and span not in depths:
+            depths[span] = 0  # until we come back, or for good if a forged trace runs in a circle
+            path.append(span)
+            span = parents[span]
+        depth = depths.get(span, -1)
+        for each in reversed(path):
+            depth += 1
+            depths[each] = depth
+    return depths
+
+
+def _detail(reading: Reading) -> int:
+    return sum(map(bool, reading.usage))

@@ -1,0 +1,148 @@
+"""OpenInference, the instrumentations of Arize.
+
+The counts are in `llm.token_count.*`, and contain the cached tokens. What the provider answered is in `output.value`
+as JSON, the only place of the response id, the tier and the lifetimes of cache writes. Recorded: openai 0.1.30 and
+0.1.66, anthropic 0.1.18 and 3.1.0, langchain 0.1.80, litellm 0.1.51, google-genai 1.4.14; with and without
+`OPENINFERENCE_ENABLE_GENAI_SEMCONV`.
+"""
+
+from llmlab.usage import Usage
+from llmlab_exporter.call import Reading
+from llmlab_exporter.dialect import Dialect
+from llmlab_exporter.reading import conventions, spellings
+from llmlab_exporter.reading.answers import Answer, read_answer
+from llmlab_exporter.reading.counts import Counts, Table, agree, completed, keys, read_counts
+from llmlab_exporter.reading.native import with_written
+from llmlab_exporter.reading.operations import is_billed
+from llmlab_exporter.reading.values import amount_usd, text
+from llmlab_exporter.span import RawSpan, Scope
+
+_KIND = "openinference.span.kind"
+_OPERATIONS = {"LLM": "chat", "EMBEDDING": "embeddings"}
+"""What is billed; agents, chains, tools, retrievers and evaluators are not."""
+
+_COUNTS: Table = (
+    ("llm.token_count.prompt", "input"),
+    ("llm.token_count.completion", "output"),
+    ("llm.token_count.prompt_details.cache_read", "cache_read"),
+    ("llm.token_count.prompt_details.cache_input", "cache_read"),
+    ("llm.token_count.prompt_details.cache_write", "cache_write"),
+    ("llm.token_count.prompt_details.audio", "audio_in"),
+    ("llm.token_count.completion_details.reasoning", "reasoning"),
+    ("llm.token_count.completion_details.audio", "audio_out"),
+)
+_RESPONSE_MODELS = ("llm.response.model_name", "llm.model_name", "embedding.model_name")
+_REQUEST_MODEL = "llm.request.model_name"
+_PROVIDERS = ("llm.provider", "llm.system")
+_FINISH = "llm.finish_reason"
+_COST = "llm.cost.total"
+_OUTPUT = "output.value"
+_FIRST_TOKEN = "First Token Stream Event"
+_ANTHROPIC = "openinference.instrumentation.anthropic"
+_CACHE_KEYS = frozenset(key for key, field in _COUNTS if field.startswith("cache"))
+_CACHE_LOST = "the input of an Anthropic stream is told without its cached tokens"
+
+
+def read(span: RawSpan, scope: Scope) -> Reading | None:
+    """Read one span. None for the kinds that are no model calls."""
+    said = span.attributes
+    kind = text(said.get(_KIND)).upper()
+    if kind and kind not in _OPERATIONS:
+        return None
+    answer = read_answer(said.get(_OUTPUT))
+    counts = _counts(said, answer)
+    reading = spellings.read(span, counts) or _bare(span, counts)
+    reading = reading._replace(
+        operation=reading.operation or _OPERATIONS.get(kind, ""),
+        provider=spellings.first_text(said, _PROVIDERS) or reading.provider,
+        request_model=text(said.get(_REQUEST_MODEL)) or reading.request_model,
+        response_model=answer.model or reading.response_model or spellings.first_text(said, _RESPONSE_MODELS),
+        response_id=reading.response_id or answer.id,
+        tier=reading.tier or answer.tier,
+        finish_reason=reading.finish_reason or text(said.get(_FINISH)),
+        claimed_cost=amount_usd(said.get(_COST)),
+        first_chunk_s=_first_chunk_s(span) if reading.first_chunk_s is None else reading.first_chunk_s,
+        stream=_streamed(span) if reading.stream is None else reading.stream,
+    )
+    reading = reading._replace(billable=_billable(reading, span))
+    if _lost_cache(reading, span, scope, answer):
+        reading = reading._replace(usage_spoiled=True, flaws=(*reading.flaws, _CACHE_LOST))
+    return reading
+
+
+def _counts(said: spellings.Attributes, answer: Answer) -> Counts:
+    counts = read_counts((*_COUNTS, *spellings.COUNTS), said)
+    native = answer.counts
+    if not native.usage.known:
+        return counts
+    usage = native.usage
+    if agree(usage, counts.usage) or not counts.usage.known or _grown_by_cache(usage, counts.usage):
+        return native._replace(usage=with_written(completed(usage, counts.usage)))
+    return counts
+
+
+def _grown_by_cache(native: Usage, told: Usage) -> bool:
+    """Whether the span tells only the part of the input that was not cached."""
+    cached = (native.cache_read or 0) + (native.cache_write or 0)
+    return native.input is not None and told.input is not None and native.input - cached <= told.input <= native.input
+
+
+def _bare(span: RawSpan, counts: Counts) -> Reading:
+    usage = counts.usage
+    return Reading(
+        usage=usage,
+        usage_source="reported" if usage.known else None,
+        error=text(span.attributes.get("error.type")) or (conventions.UNNAMED_ERROR if span.failed else ""),
+        user=text(span.attributes.get("user.id")),
+        session=text(span.attributes.get("session.id")),
+        flaws=counts.flaws,
+        usage_spoiled=counts.spoiled,
+    )
+
+
+def _billable(reading: Reading, span: RawSpan) -> bool:
+    answered = bool(reading.response_id or reading.usage.known or reading.flaws)
+    return is_billed(reading.operation, span.name) and is_billed("", span.name) and (answered or not reading.error)
+
+
+def _lost_cache(reading: Reading, span: RawSpan, scope: Scope, answer: Answer) -> bool:
+    """Whether this is a stream of which early versions keep only the first count."""
+    return (
+        scope.name.startswith(_ANTHROPIC)
+        and reading.usage.known
+        and not answer.counts.usage.known
+        and not answer.id
+        and span.attributes.keys().isdisjoint(_CACHE_KEYS)
+    )
+
+
+def _first_chunk_s(span: RawSpan) -> float | None:
+    for event in span.events:
+        if event.name == _FIRST_TOKEN and event.time_ns >= span.start_ns:
+            return (event.time_ns - span.start_ns) / 1e9
+    return None
+
+
+def _streamed(span: RawSpan) -> bool | None:
+    return True if any(event.name == _FIRST_TOKEN for event in span.events) else None
+
+
+DIALECT = Dialect(
+    name="openinference",
+    scopes=("openinference.",),
+    markers=(_KIND, *keys(_COUNTS), "llm.model_name", "embedding.model_name"),
+    rank=10,
+    needles=("openinference.", "llm."),
+    attributes=(
+        *spellings.ATTRIBUTES,
+        *keys(_COUNTS),
+        *_RESPONSE_MODELS,
+        *_PROVIDERS,
+        _REQUEST_MODEL,
+        _FINISH,
+        _COST,
+        _OUTPUT,
+        _KIND,
+    ),
+    read=read,
+)
