@@ -5,12 +5,13 @@ UV := $(or $(shell command -v uv 2>/dev/null),.cache/uv/bin/uv)
 BIN := .venv/bin
 READY := .venv/.ready
 SPANS ?= 200000
+SECONDS ?= 60
 
 # The goals, for the test that runs the README's commands: one of them is the command that runs that test.
 export LLMLAB_MAKE_GOALS := $(MAKECMDGOALS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo all test test-fast lint typecheck format bench bench-ingest bench-stages bench-overhead soak clean
+.PHONY: help demo all test test-fast test-oldest docs-table lint typecheck format bench bench-ingest bench-stages bench-overhead fuzz soak clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -27,6 +28,14 @@ test: lint ## Install what the tests need, then lint and run all tests
 
 test-fast: $(READY) ## Run the tests that start no processes
 	$(BIN)/pytest -m "not e2e"
+
+test-oldest: $(READY) ## Test each SDK at the lowest version that is supported; SDK=openai for one
+	@PYTHONPATH=tests $(BIN)/python tests/instrumentation/oldest.py $(SDK)
+
+docs-table: $(READY) ## Write the table of tested calls in docs/instrumentation.md
+	@mkdir -p .cache && rm -f .cache/cells.json
+	LLMLAB_CELLS_FILE=$(CURDIR)/.cache/cells.json $(BIN)/pytest -q tests/instrumentation
+	@PYTHONPATH=tests $(BIN)/python tests/instrumentation/calls_table.py .cache/cells.json
 
 lint: $(READY) ## Check style, format and who imports whom
 	$(BIN)/ruff check
@@ -50,6 +59,10 @@ bench-stages: $(READY) ## Measure each stage of the exporter by itself
 
 bench-overhead: $(READY) ## Measure what the instrumentation costs per call
 	$(BIN)/python benchmarks/overhead.py
+
+fuzz: $(READY) ## Fuzz the exporter; SECONDS=600 for longer
+	$(UV) pip install --quiet --target .cache/atheris atheris
+	PYTHONPATH=tests:.cache/atheris $(BIN)/python -m fuzz.fuzz -max_total_time=$(SECONDS) -max_len=3000
 
 soak: $(READY) ## Send a million calls through crashes and outages, and compare all sums with the truth
 	PYTHONPATH=tests:benchmarks $(BIN)/python -m reliability.soak

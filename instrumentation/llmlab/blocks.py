@@ -60,9 +60,9 @@ def call_within(block: Block, function: Callable[..., R], args: tuple[Any, ...],
 
 def _surrounding(function: Callable[..., Any]) -> Callable[[Callable[..., Any], Begin], Callable[..., Any]]:
     if isasyncgenfunction(function):
-        return _async_generator
+        return within_async_generator
     if isgeneratorfunction(function):
-        return _generator
+        return within_generator
     return _coroutine if iscoroutinefunction(function) else _plain
 
 
@@ -93,7 +93,9 @@ async def _await_within(block: Block, coroutine: Coroutine[Any, Any, Any]) -> An
     return result
 
 
-def _generator(function: Callable[..., Generator[Any, Any, Any]], begin: Begin) -> Callable[..., Any]:
+def within_generator(function: Callable[..., Generator[Any, Any, Any]], begin: Begin) -> Callable[..., Any]:
+    """Return a generator function whose pieces run inside a block."""
+
     def call(*args: Any, **keywords: Any) -> Generator[Any, Any, Any]:
         generator = function(*args, **keywords)
         block = begin()
@@ -132,7 +134,9 @@ def _in_pieces(generator: Generator[Any, Any, Any], block: Block) -> Generator[A
             resume = partial(generator.send, sent)
 
 
-def _async_generator(function: Callable[..., AsyncGenerator[Any, Any]], begin: Begin) -> Callable[..., Any]:
+def within_async_generator(function: Callable[..., AsyncGenerator[Any, Any]], begin: Begin) -> Callable[..., Any]:
+    """Return an asynchronous generator function whose pieces run inside a block."""
+
     async def call(*args: Any, **keywords: Any) -> AsyncGenerator[Any, Any]:
         generator = function(*args, **keywords)
         block = begin()

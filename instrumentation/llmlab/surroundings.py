@@ -64,6 +64,11 @@ def enter(owner: object, tags: Tags, block: Tracked | None, inside: context.Cont
     context.attach(context.set_value(_KEY, surroundings, before if inside is None else inside))
 
 
+def place(around: context.Context, tags: Tags) -> context.Context:
+    """Return a context with other tags, for a call that belongs to what a framework says of it."""
+    return context.set_value(_KEY, of(around)._replace(tags=tags), around)
+
+
 def leave(owner: object) -> Surroundings | None:
     """End the innermost block of an owner, and all that were left open inside it.
 

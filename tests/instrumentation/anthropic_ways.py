@@ -12,7 +12,8 @@ from anthropic import AsyncAnthropic
 from anthropic.resources import Messages
 from anthropic.resources.beta import Messages as BetaMessages
 
-from instrumentation.ways import Way, either, have, read_all
+from instrumentation.cells import makes
+from instrumentation.reading import Way, either, have, read_all
 
 MESSAGE: dict[str, Any] = {
     "model": "claude-haiku-4-5",
@@ -38,22 +39,27 @@ def of_model(model: str, request: dict[str, Any]) -> dict[str, Any]:
     return {**request, "model": model}
 
 
+@makes("messages.create")
 async def plain(client: Any) -> Any:
     return seen(await have(client.messages.create(**MESSAGE)))
 
 
+@makes("beta.messages.create")
 async def beta_plain(client: Any) -> Any:
     return seen(await have(client.beta.messages.create(**MESSAGE)))
 
 
+@makes("messages.create", stream=True)
 async def streamed(client: Any) -> Any:
     return await read(await have(client.messages.create(**STREAM)))
 
 
+@makes("beta.messages.create", stream=True)
 async def beta_streamed(client: Any) -> Any:
     return await read(await have(client.beta.messages.create(**STREAM)))
 
 
+@makes("messages.create", stream=True)
 async def streamed_in_a_with(client: Any) -> Any:
     stream = await have(client.messages.create(**STREAM))
     if isinstance(client, AsyncAnthropic):
@@ -63,36 +69,49 @@ async def streamed_in_a_with(client: Any) -> Any:
         return await read(stream)
 
 
+@makes("messages.stream", stream=True)
 async def helper(client: Any) -> Any:
     async with either(client.messages.stream(**MESSAGE)) as stream:
         return await read(stream), seen(await have(stream.get_final_message())), stream.request_id is not None
 
 
+@makes("messages.stream", stream=True)
 async def helper_text(client: Any) -> Any:
     async with either(client.messages.stream(**MESSAGE)) as stream:
         return await read_all(stream.text_stream)
 
 
+@makes("beta.messages.stream", stream=True)
+async def beta_helper(client: Any) -> Any:
+    async with either(client.beta.messages.stream(**MESSAGE)) as stream:
+        return await read(stream)
+
+
+@makes("beta.messages.stream", stream=True, can_leave=False)
 async def helper_final_text(client: Any) -> Any:
     async with either(client.beta.messages.stream(**MESSAGE)) as stream:
         return await have(stream.get_final_text())
 
 
+@makes("messages.parse")
 async def parsed(client: Any) -> Any:
     message = await have(client.messages.parse(**IN_FORM))
     return type(message), steady(repr(message)), message.content[0].parsed_output
 
 
+@makes("beta.messages.parse")
 async def beta_parsed(client: Any) -> Any:
     message = await have(client.beta.messages.parse(**IN_FORM))
     return type(message), steady(repr(message)), message.content[0].parsed_output
 
 
+@makes("messages.create")
 async def raw(client: Any) -> Any:
     response = await have(client.messages.with_raw_response.create(**MESSAGE))
     return type(response), response.status_code, seen(await have(response.parse()))
 
 
+@makes("messages.create", stream=True)
 async def raw_streamed(client: Any) -> Any:
     response = await have(client.messages.with_raw_response.create(**STREAM))
     stream = await have(response.parse())
@@ -100,21 +119,25 @@ async def raw_streamed(client: Any) -> Any:
     return response.__class__, response.status_code, same, await read(stream)
 
 
+@makes("beta.messages.create")
 async def streaming_parsed(client: Any) -> Any:
     async with either(client.beta.messages.with_streaming_response.create(**MESSAGE)) as response:
         return response.__class__, response.status_code, seen(await have(response.parse()))
 
 
+@makes("messages.create")
 async def streaming_json(client: Any) -> Any:
     async with either(client.messages.with_streaming_response.create(**MESSAGE)) as response:
         return steady(json.dumps(await have(response.json())))
 
 
+@makes("messages.create")
 async def streaming_lines(client: Any) -> Any:
     async with either(client.messages.with_streaming_response.create(**MESSAGE)) as response:
         return [steady(line) for line in await read_all(response.iter_lines())]
 
 
+@makes("messages.create", stream=True)
 async def streaming_streamed(client: Any) -> Any:
     async with either(client.messages.with_streaming_response.create(**STREAM)) as response:
         return await read(await have(response.parse()))
@@ -131,6 +154,7 @@ WAYS: tuple[Way, ...] = (
     streamed_in_a_with,
     helper,
     helper_text,
+    beta_helper,
     helper_final_text,
     *(way for way, resource in _HELPERS.items() if hasattr(resource, "parse")),
     raw,

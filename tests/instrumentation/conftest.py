@@ -1,17 +1,26 @@
 """The real SDK, instrumented, against the fake provider over HTTP; its spans end up in memory."""
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-import openai
+from typing import TYPE_CHECKING
+
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from fake_provider.testing import FakeProvider
+from instrumentation.cell_recorder import pytest_configure
 from instrumentation.spans import Spans
 from llmlab.capture import faults
 from llmlab.instrumentor import LLMLabInstrumentor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import openai
+
+__all__ = ["pytest_configure"]
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +58,7 @@ def instrumentor(tracer_provider: TracerProvider) -> Iterator[LLMLabInstrumentor
 
 @pytest.fixture
 def client(provider: FakeProvider) -> Iterator[openai.OpenAI]:
+    openai = pytest.importorskip("openai", reason="another SDK is under test")
     with openai.OpenAI(base_url=provider.openai_url, api_key="fake", max_retries=0) as client:
         yield client
 

@@ -12,7 +12,8 @@ from typing import Any
 from google.genai import Client, types
 from google.oauth2.credentials import Credentials
 
-from instrumentation.ways import have, read_all
+from instrumentation.cells import makes
+from instrumentation.reading import have, read_all
 
 Way = Callable[[Any], Awaitable[Any]]
 
@@ -33,22 +34,27 @@ def asking(**changes: Any) -> dict[str, Any]:
 _VOLATILE = re.compile(r'(?<=response_id=)\S+|(?<="response_id":")[^"]+|(?<=\'date\': )\'[^\']+\'|(?<="date":")[^"]+')
 
 
+@makes("models.generate_content")
 async def plain(client: Any) -> Any:
     return seen(await have(client.models.generate_content(**ASK)))
 
 
+@makes("models.generate_content")
 async def with_a_typed_config(client: Any) -> Any:
     return seen(await have(client.models.generate_content(**asking(config=types.GenerateContentConfig(**CONFIG)))))
 
 
+@makes("models.generate_content_stream", stream=True)
 async def streamed(client: Any) -> Any:
     return await read(await have(client.models.generate_content_stream(**ASK)))
 
 
+@makes("chats.send_message")
 async def chat(client: Any) -> Any:
     return seen(await have(client.chats.create(model=ASK["model"], config=CONFIG).send_message(ASK["contents"])))
 
 
+@makes("chats.send_message_stream", stream=True)
 async def chat_streamed(client: Any) -> Any:
     talk = client.chats.create(model=ASK["model"], config=CONFIG)
     return await read(await have(talk.send_message_stream(ASK["contents"])))
@@ -57,14 +63,17 @@ async def chat_streamed(client: Any) -> Any:
 GENERATE: tuple[Way, ...] = (plain, with_a_typed_config, streamed, chat, chat_streamed)
 
 
+@makes("models.embed_content")
 async def embeddings(client: Any) -> Any:
     return seen(await have(client.models.embed_content(**EMBED)))
 
 
+@makes("models.embed_content")
 async def embeddings_of_one(client: Any) -> Any:
     return seen(await have(client.models.embed_content(**{**EMBED, "model": "gemini-embedding-2", "contents": "one"})))
 
 
+@makes("models.embed_content")
 async def embeddings_of_an_older_model(client: Any) -> Any:
     return seen(await have(client.models.embed_content(**{**EMBED, "model": "text-embedding-005"})))
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from huggingface_hub import AsyncInferenceClient, InferenceClient
 
-from instrumentation.ways import either, have, read_all
+from instrumentation.cells import makes
+from instrumentation.reading import either, have, read_all
 
 Way = Callable[[Any, str], Awaitable[Any]]
 """Gets a client for chat, and the address of the other servers."""
@@ -30,27 +31,33 @@ ASKED: dict[str, Any] = {**STREAM, "stream_options": {"include_usage": True}}
 _VOLATILE = re.compile(r"chatcmpl-\w+|(?<='created': )\d+|(?<=created=)\d+")
 
 
+@makes("chat_completion")
 async def chat(client: Any, _url: str) -> Any:
     return seen(await have(client.chat_completion(**CHAT)))
 
 
+@makes("chat_completion")
 async def chat_positional(client: Any, _url: str) -> Any:
     rest = {name: value for name, value in CHAT.items() if name != "messages"}
     return seen(await have(client.chat_completion(CHAT["messages"], **rest)))
 
 
+@makes("chat.completions.create")
 async def chat_alias(client: Any, _url: str) -> Any:
     return seen(await have(client.chat.completions.create(**CHAT)))
 
 
+@makes("chat_completion", stream=True)
 async def chat_streamed(client: Any, _url: str) -> Any:
     return await read(await have(client.chat_completion(**STREAM)))
 
 
+@makes("chat.completions.create", stream=True)
 async def chat_streamed_alias(client: Any, _url: str) -> Any:
     return await read(await have(client.chat.completions.create(**STREAM)))
 
 
+@makes("chat_completion", stream=True)
 async def chat_streamed_with_usage(client: Any, _url: str) -> Any:
     return await read(await have(client.chat_completion(**ASKED)))
 
@@ -73,15 +80,18 @@ async def text_streamed(client: Any, url: str) -> Any:
     return await read_all(await have(client.text_generation("one two", stream=True, model=f"{url}/generate")))
 
 
+@makes("text_generation(details=True)")
 async def text_with_details(client: Any, url: str) -> Any:
     return seen(await have(client.text_generation("one two", details=True, model=f"{url}/generate")))
 
 
+@makes("text_generation(details=True)")
 async def text_with_prompt(client: Any, url: str) -> Any:
     request: dict[str, Any] = {"details": True, "decoder_input_details": True, "model": f"{url}/generate"}
     return seen(await have(client.text_generation("one two", **request)))
 
 
+@makes("text_generation(details=True)", stream=True)
 async def text_streamed_with_details(client: Any, url: str) -> Any:
     request: dict[str, Any] = {"details": True, "stream": True, "model": f"{url}/generate"}
     return await read(await have(client.text_generation("one two", **request)))

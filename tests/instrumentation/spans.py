@@ -1,10 +1,14 @@
 """What the instrumented calls of a test left behind."""
 
+import time
 from dataclasses import dataclass
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 from opentelemetry.util.types import AttributeValue
+
+_PATIENCE_S = 10
 
 
 @dataclass
@@ -30,3 +34,27 @@ class Spans:
             for name, value in self.attributes().items()
             if ".usage." in name and name != "llmlab.usage.source"
         }
+
+    def source(self) -> AttributeValue | None:
+        """Return how the usage of the one span came about.
+
+        The span may come a moment later: what the garbage collector finds is settled in a thread.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        while not self.all() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return self.attributes().get("llmlab.usage.source")
+
+    def is_partial(self) -> bool:
+        """Say whether the one span is that of a stream which was left early, by no fault of the provider's."""
+        return self.source() == "partial" and "error.type" not in self.attributes()
+
+    def is_refused(self, error: BaseException) -> bool:
+        """Say whether the one span has this error, and no usage."""
+        attributes = self.attributes()
+        return (
+            attributes["error.type"] == type(error).__name__
+            and self.one().status.status_code is StatusCode.ERROR
+            and not self.usage()
+            and attributes.get("llmlab.usage.source") != "reported"
+        )

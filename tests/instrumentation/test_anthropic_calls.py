@@ -5,10 +5,9 @@ import gc
 import json
 from collections.abc import Callable, Iterator
 from inspect import signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anthropic
-import httpx2
 import pydantic
 import pytest
 from anthropic.lib.bedrock import AnthropicBedrock
@@ -22,9 +21,15 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from fake_provider.testing import FakeProvider
 from instrumentation.anthropic_ways import MESSAGE, STREAM, Form, of_model
+from instrumentation.sdk_versions import http_library
 from instrumentation.spans import Spans
 from llmlab import __version__
 from llmlab.instrumentor import LLMLabInstrumentor
+
+if TYPE_CHECKING:
+    import httpx2
+else:
+    httpx2 = http_library(anthropic.DefaultHttpxClient)  # older versions are on httpx
 
 pytestmark = pytest.mark.usefixtures("instrumentor")
 
@@ -345,7 +350,13 @@ class TestBatches:
         attributes = [span.attributes or {} for span in spans.all()]
         return [(each["gen_ai.response.model"], each["gen_ai.usage.output_tokens"]) for each in attributes]
 
-    @pytest.mark.parametrize("beta", [False, True])
+    @pytest.mark.parametrize(
+        "beta",
+        [
+            pytest.param(False, marks=pytest.mark.cell("anthropic", "messages.batches.results", "sync")),
+            pytest.param(True, marks=pytest.mark.cell("anthropic", "beta.messages.batches.results", "sync")),
+        ],
+    )
     def test_each_result_that_succeeded_is_a_call(
         self, beta: bool, claude: anthropic.Anthropic, provider: FakeProvider, spans: Spans
     ) -> None:
@@ -363,12 +374,19 @@ class TestBatches:
             assert attributes["llmlab.usage.source"] == "reported"
             assert attributes["gen_ai.operation.name"] == "chat"
 
-    def test_the_asynchronous_client_records_them_too(self, provider: FakeProvider, spans: Spans) -> None:
+    @pytest.mark.parametrize(
+        "beta",
+        [
+            pytest.param(False, marks=pytest.mark.cell("anthropic", "messages.batches.results", "async")),
+            pytest.param(True, marks=pytest.mark.cell("anthropic", "beta.messages.batches.results", "async")),
+        ],
+    )
+    def test_the_asynchronous_client_records_them_too(self, beta: bool, provider: FakeProvider, spans: Spans) -> None:
         async def run() -> int:
             async with anthropic.AsyncAnthropic(base_url=provider.anthropic_url, api_key="fake") as client:
-                requests: Any = self.REQUESTS
-                batch = await client.messages.batches.create(requests=requests)
-                return len([result async for result in await client.messages.batches.results(batch.id)])
+                batches: Any = (client.beta if beta else client).messages.batches
+                batch = await batches.create(requests=self.REQUESTS)
+                return len([result async for result in await batches.results(batch.id)])
 
         assert asyncio.run(run()) == 4
         assert self.counted(spans) == self.bills(provider)

@@ -85,7 +85,7 @@ class TestEvents:
         reply = events.reply()
         assert reply.usage == Usage(input=34, output=9, cache_read=4, cache_write_1h=2)
         assert (reply.id, reply.model, reply.tier, reply.finish_reasons) == ("msg_1", "m", "standard", ("end_turn",))
-        assert not reply.cut_short
+        assert reply.ended
 
     def test_a_field_that_is_left_empty_keeps_its_value(self) -> None:
         events = MessageEvents()
@@ -97,7 +97,7 @@ class TestEvents:
         events = MessageEvents()
         events.read(START)
         assert events.reply().usage.input == 14
-        assert events.reply().cut_short
+        assert events.reply().ended is False
 
     def test_before_the_first_event_nothing_is_known(self) -> None:
         assert MessageEvents().reply().usage is NO_USAGE

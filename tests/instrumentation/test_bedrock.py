@@ -137,16 +137,30 @@ READERS: dict[str, Callable[[Any], bytes]] = {
 }
 
 
+def of(call: str, way: str) -> pytest.MarkDecorator:
+    return pytest.mark.cell("boto3", call, way)
+
+
+def is_billed(usage: dict[str, Any], provider: FakeProvider) -> bool:
+    """Say whether the one bill contains this usage."""
+    (request,) = provider.requests
+    return usage.items() <= (request.usage or {}).items()
+
+
 class TestConverse:
-    def test_cached_tokens_are_part_of_the_input(self, connect: Connect, spans: Spans) -> None:
+    @of("converse", "sync")
+    def test_cached_tokens_are_part_of_the_input(self, connect: Connect, provider: FakeProvider, spans: Spans) -> None:
         client = connect(CACHED)
         converse(client)
+        assert is_billed(CACHED, provider)
         assert spans.usage() == TOTALS | lifetimes(client)
         assert spans.attributes()["llmlab.usage.source"] == "reported"
 
-    def test_a_stream_reports_the_same(self, connect: Connect, spans: Spans) -> None:
+    @of("converse_stream", "sync stream")
+    def test_a_stream_reports_the_same(self, connect: Connect, provider: FakeProvider, spans: Spans) -> None:
         client = connect(CACHED)
         list(converse_stream(client))
+        assert is_billed(CACHED, provider)
         assert spans.usage() == TOTALS | lifetimes(client)
         assert spans.attributes()["llmlab.usage.source"] == "reported"
         assert spans.attributes()["gen_ai.request.stream"] is True
@@ -182,17 +196,25 @@ class TestConverse:
 
 
 class TestInvokeModel:
+    @of("invoke_model", "sync")
     @pytest.mark.parametrize("model", FAMILIES)
-    def test_every_family_reports_what_was_billed(self, model: str, client: Any, spans: Spans) -> None:
+    def test_every_family_reports_what_was_billed(
+        self, model: str, client: Any, provider: FakeProvider, spans: Spans
+    ) -> None:
         invoke(client, model).read()
+        assert is_billed(PLAIN, provider)
         assert spans.usage() == PLAIN_TOTALS | (NO_CACHE if model == NOVA else {})
         assert spans.attributes()["llmlab.usage.source"] == "reported"
         assert "gen_ai.request.stream" not in spans.attributes()
         assert len(str(spans.attributes()["gen_ai.response.finish_reasons"])) > 4
 
+    @of("invoke_model_with_response_stream", "sync stream")
     @pytest.mark.parametrize("model", FAMILIES)
-    def test_every_family_reports_it_at_the_end_of_a_stream(self, model: str, client: Any, spans: Spans) -> None:
+    def test_every_family_reports_it_at_the_end_of_a_stream(
+        self, model: str, client: Any, provider: FakeProvider, spans: Spans
+    ) -> None:
         list(invoke_stream(client, model))
+        assert is_billed(PLAIN, provider)
         assert spans.usage() == PLAIN_TOTALS | (NO_CACHE if model == NOVA else {})
         assert spans.attributes()["llmlab.usage.source"] == "reported"
         assert spans.attributes()["gen_ai.request.stream"] is True
@@ -275,6 +297,7 @@ class TestStreams:
         assert spans.attributes()["llmlab.usage.source"] == "partial"
         assert spans.attributes()["error.type"] == "ProtocolError"
 
+    @of("invoke_model_with_response_stream", "abandoned")
     def test_what_an_abandoned_stream_had_reported_is_kept(self, client: Any, spans: Spans) -> None:
         stream = invoke_stream(client, "anthropic.slow")
         next(iter(stream))
@@ -290,16 +313,26 @@ class TestStreams:
         assert spans.attributes()["error.type"] == "EventStreamError"
         assert spans.one().status.description is None
 
+    @of("converse_stream", "abandoned")
     def test_a_stream_that_nobody_holds_is_partial(self, client: Any, spans: Spans) -> None:
         stream = converse_stream(client, "slow")
         for _ in stream:
             break
         stream._raw_stream.close()
         del stream
-        assert spans.attributes()["llmlab.usage.source"] == "partial"
+        assert spans.is_partial()
+        assert not spans.usage()  # it is reported at the end
 
 
-@pytest.mark.parametrize("call", [converse, converse_stream, invoke, invoke_stream])
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(converse, marks=of("converse", "error")),
+        pytest.param(converse_stream, marks=of("converse_stream", "error")),
+        pytest.param(invoke, marks=of("invoke_model", "error")),
+        pytest.param(invoke_stream, marks=of("invoke_model_with_response_stream", "error")),
+    ],
+)
 @pytest.mark.parametrize(
     ("model", "error"),
     [

@@ -128,10 +128,10 @@ def test_a_text_that_talks_of_events_is_no_event() -> None:
     assert chunks.reply().usage == Usage(10, 1)
 
 
-def test_a_conversation_without_its_last_event_was_cut_short() -> None:
+def test_a_conversation_has_ended_with_its_last_event() -> None:
     events = ConverseEvents()
     events.read({"messageStop": {"stopReason": "end_turn"}})
-    assert events.reply().cut_short
+    assert events.reply().ended is False
     events.read({"metadata": {"usage": {"inputTokens": 10, "outputTokens": 5}}})
-    assert not events.reply().cut_short
+    assert events.reply().ended
     assert events.reply().usage == Usage(10, 5)

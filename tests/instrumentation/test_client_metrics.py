@@ -14,8 +14,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from fake_provider.testing import FakeProvider
+from instrumentation.reading import of_model
 from instrumentation.spans import Spans
-from instrumentation.ways import CHAT, EMBED, STREAM, of_model
+from instrumentation.ways import CHAT, EMBED, STREAM
 from llmlab.capture import client_metrics
 from llmlab.capture.client_metrics import ClientMetrics
 from llmlab.instrumentor import LLMLabInstrumentor

@@ -12,9 +12,10 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from fake_provider.testing import FakeProvider
+from instrumentation.cells import Cells, every_failure, every_stream, every_way
 from instrumentation.groq_ways import CHAT, EMBED, STREAM, WAYS
+from instrumentation.reading import Way, leave_early, of_model
 from instrumentation.spans import Spans
-from instrumentation.ways import Way, of_model
 from llmlab.instrumentor import LLMLabInstrumentor
 
 pytestmark = pytest.mark.usefixtures("instrumentor")
@@ -26,6 +27,7 @@ DICTATED = {
     "completion_tokens_details": {"reasoning_tokens": 192},
 }
 CLIENTS = (groq.Groq, groq.AsyncGroq)
+CELLS = Cells("groq", WAYS, CLIENTS, "kind")
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Saves the time to load them for each client."""
 
@@ -36,11 +38,17 @@ def client(provider: FakeProvider) -> Iterator[groq.Groq]:
         yield client
 
 
-def call(kind: type[Any], url: str, way: Way) -> Any:
+def call(kind: type[Any], url: str, way: Way, **more: str) -> Any:
     async def run() -> Any:
-        headers = {"x-fake-usage": json.dumps(DICTATED)} if "embed" not in way.__name__ else {}
+        headers = more | ({"x-fake-usage": json.dumps(DICTATED)} if "embed" not in way.__name__ else {})
         http: Any = groq.DefaultHttpxClient if kind is groq.Groq else groq.DefaultAsyncHttpxClient
-        client = kind(base_url=url, api_key="fake", default_headers=headers, http_client=http(verify=NO_CERTIFICATES))
+        client = kind(
+            base_url=url,
+            api_key="fake",
+            max_retries=0,
+            default_headers=headers,
+            http_client=http(verify=NO_CERTIFICATES),
+        )
         try:
             return await way(client)
         finally:
@@ -51,8 +59,7 @@ def call(kind: type[Any], url: str, way: Way) -> Any:
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("kind", CLIENTS)
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@every_way(CELLS)
 def test_the_span_carries_what_the_provider_billed(
     kind: type[Any], way: Way, provider: FakeProvider, spans: Spans
 ) -> None:
@@ -68,6 +75,22 @@ def test_the_span_carries_what_the_provider_billed(
         assert usage["gen_ai.usage.reasoning.output_tokens"] == 192
     assert spans.attributes()["llmlab.usage.source"] == "reported"
     assert spans.attributes()["gen_ai.response.model"] == request.model
+
+
+@every_stream(CELLS)
+def test_a_stream_that_is_left_early_is_partial(
+    kind: type[Any], way: Way, provider: FakeProvider, spans: Spans
+) -> None:
+    leave_early(call, kind, provider.groq_url, way)
+    assert spans.is_partial()
+    assert not spans.usage()  # it is reported at the end
+
+
+@every_failure(CELLS)
+def test_a_call_that_fails_has_no_usage(kind: type[Any], way: Way, provider: FakeProvider, spans: Spans) -> None:
+    with pytest.raises(groq.RateLimitError) as raised:
+        call(kind, provider.groq_url, way, **{"x-fake-behaviour": "error-429"})
+    assert spans.is_refused(raised.value)
 
 
 @pytest.mark.parametrize("kind", CLIENTS)

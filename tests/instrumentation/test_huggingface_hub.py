@@ -11,6 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from opentelemetry.trace import StatusCode
 
 from fake_provider.testing import FakeProvider
+from instrumentation.cells import Cells, every_failure, every_stream, every_way
 from instrumentation.huggingface_ways import (
     ASKED,
     CHAT,
@@ -22,11 +23,15 @@ from instrumentation.huggingface_ways import (
     call,
     chat_streamed,
     make_client,
+    text_streamed_with_details,
+    text_with_details,
+    text_with_prompt,
 )
+from instrumentation.reading import leave_early
 from instrumentation.spans import Spans
+from llmlab.formats import openai_streams
 from llmlab.instrumentor import LLMLabInstrumentor
 from llmlab.providers import Request
-from llmlab.providers import huggingface_hub as provider_module
 from llmlab.providers.huggingface_hub import PROVIDER
 
 DICTATED: dict[str, Any] = {
@@ -55,12 +60,15 @@ REPORTED = {
 }
 """What the SDK hands out of what was billed."""
 
+DETAILED = (text_with_details, text_with_prompt, text_streamed_with_details)
+CHAT_CELLS, TEXT_CELLS = Cells("huggingface_hub", CHATS), Cells("huggingface_hub", DETAILED)
+
 both_sides = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 
 
 @pytest.fixture(autouse=True)
 def patched(instrumentor: LLMLabInstrumentor, monkeypatch: pytest.MonkeyPatch) -> LLMLabInstrumentor:
-    monkeypatch.setattr(provider_module, "_refusing", set())
+    monkeypatch.setattr(openai_streams, "refusing", set())
     return instrumentor
 
 
@@ -70,17 +78,50 @@ def client(provider: FakeProvider) -> Iterator[Any]:
         yield client
 
 
-@both_sides
-@pytest.mark.parametrize("way", CHATS, ids=lambda way: way.__name__)
+@every_way(CHAT_CELLS)
 def test_the_span_carries_what_the_provider_billed(
     way: Way, asynchronous: bool, provider: FakeProvider, spans: Spans
 ) -> None:
     call(way, provider.url, asynchronous=asynchronous, x_fake_usage=DICTATED)
     attributes = spans.attributes()
+    (request,) = provider.requests
+    assert request.usage is not None
+    assert (request.usage["prompt_tokens"], request.usage["completion_tokens"]) == (1873, 317)
     assert spans.usage() == EXPECTED
     assert attributes["llmlab.usage.source"] == "reported"
     assert attributes["gen_ai.response.model"] == MODEL
     assert attributes["gen_ai.response.finish_reasons"] == ("stop",)
+
+
+@every_way(TEXT_CELLS)
+def test_a_text_with_details_carries_what_the_sdk_hands_out(
+    way: Way, asynchronous: bool, provider: FakeProvider, spans: Spans
+) -> None:
+    call(way, provider.url, asynchronous=asynchronous)
+    (request,) = provider.requests
+    assert request.usage is not None
+    told = {
+        "gen_ai.usage.input_tokens": request.usage["input_length"],
+        "gen_ai.usage.output_tokens": request.usage["generated_tokens"],
+    }
+    assert spans.usage() == {name: told[name] for name in REPORTED[way.__name__]}
+    assert spans.attributes()["llmlab.usage.source"] == "reported"
+
+
+@every_stream(CHAT_CELLS, TEXT_CELLS)
+def test_a_stream_that_is_left_early_is_partial(
+    way: Way, asynchronous: bool, provider: FakeProvider, spans: Spans
+) -> None:
+    leave_early(call, way, provider.url, asynchronous=asynchronous)
+    assert spans.is_partial()
+    assert not spans.usage()  # it is reported at the end
+
+
+@every_failure(CHAT_CELLS, TEXT_CELLS)
+def test_a_call_that_fails_has_no_usage(way: Way, asynchronous: bool, provider: FakeProvider, spans: Spans) -> None:
+    with pytest.raises(Exception, match="401") as raised:
+        call(way, provider.url, asynchronous=asynchronous, x_fake_behaviour="error-401")
+    assert spans.is_refused(raised.value)
 
 
 @both_sides

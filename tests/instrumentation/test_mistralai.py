@@ -11,8 +11,9 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from fake_provider.testing import FakeProvider
+from instrumentation.cells import Cells, every_failure, every_stream, every_way, makes
+from instrumentation.reading import leave_early, of_model, read_all, steady
 from instrumentation.spans import Spans
-from instrumentation.ways import of_model, steady
 from llmlab.instrumentor import LLMLabInstrumentor
 from llmlab.providers.mistralai import PROVIDER
 from llmlab.usage import Usage
@@ -65,31 +66,36 @@ def seen(value: Any) -> Any:
     )
 
 
+for each in WAYS:
+    makes(each, stream="stream" in each)(each)
+CELLS = Cells("mistralai", tuple(WAYS))
+
+
 def method(client: Any, way: str) -> Callable[..., Any]:
     resource, name = way.split(".")
     return getattr(getattr(client, resource), name)
 
 
-def call(client: Any, way: str, asynchronous: bool, model: str | None = None) -> Any:
-    headers = {} if "embed" in way else {"x-fake-usage": json.dumps(DICTATED)}
-    request = {**WAYS[way], "http_headers": headers, **({"model": model} if model else {})}
-
+def call(client: Any, way: str, asynchronous: bool, behaviour: str = "") -> Any:
     async def run() -> Any:
+        if not asynchronous:
+            return await show(method(client, way)(**request))
         url = client.sdk_configuration.get_server_details()[0]
         async with sdk.Mistral(server_url=url, api_key="fake") as own_client:  # its connections belong to this loop
-            result: Any = await method(own_client, f"{way}_async")(**request)
-            if "stream" in way:
-                return result.__class__, [seen(event.data) async for event in result]
+            return await show(await method(own_client, f"{way}_async")(**request))
+
+    async def show(result: Any) -> Any:
+        if "stream" not in way:
             return seen(result)
+        return result.__class__, [seen(event.data) for event in await read_all(result)]
 
-    if asynchronous:
-        return asyncio.run(run())
-    result = method(client, way)(**request)
-    return (result.__class__, [seen(event.data) for event in result]) if "stream" in way else seen(result)
+    headers = {} if "embed" in way else {"x-fake-usage": json.dumps(DICTATED)}
+    headers |= {"x-fake-behaviour": behaviour} if behaviour else {}
+    request = {**WAYS[way], "http_headers": headers}
+    return asyncio.run(run())
 
 
-@pytest.mark.parametrize("asynchronous", [False, True])
-@pytest.mark.parametrize("way", WAYS)
+@every_way(CELLS)
 def test_the_span_carries_what_the_provider_billed(
     way: str, asynchronous: bool, client: Any, provider: FakeProvider, spans: Spans
 ) -> None:
@@ -111,6 +117,20 @@ def test_the_span_carries_what_the_provider_billed(
     assert attributes["llmlab.usage.source"] == "reported"
     assert attributes["gen_ai.response.model"] == request.model
     assert attributes.get("gen_ai.request.stream") == ("stream" in way or None)
+
+
+@every_stream(CELLS)
+def test_a_stream_that_is_left_early_is_partial(way: str, asynchronous: bool, client: Any, spans: Spans) -> None:
+    leave_early(call, client, way, asynchronous)
+    assert spans.is_partial()
+    assert not spans.usage()  # it is reported at the end
+
+
+@every_failure(CELLS)
+def test_a_call_that_fails_has_no_usage(way: str, asynchronous: bool, client: Any, spans: Spans) -> None:
+    with pytest.raises(Exception, match="API error occurred") as raised:
+        call(client, way, asynchronous, "error-401")
+    assert spans.is_refused(raised.value)
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

@@ -10,12 +10,15 @@ from opentelemetry.trace import StatusCode
 from pydantic import ValidationError
 
 from fake_provider.testing import FakeProvider
-from instrumentation.responses_ways import ASK, STREAM, WAYS
+from instrumentation.cells import Cells, every_failure, every_stream, every_way
+from instrumentation.reading import Way, leave_early, of_model
+from instrumentation.responses_ways import ASK, STREAM, WAYS, compacted
+from instrumentation.sdk_versions import requires
 from instrumentation.spans import Spans
-from instrumentation.ways import Verdict, Way, of_model
+from instrumentation.ways import Verdict
 from llmlab.instrumentor import LLMLabInstrumentor
 
-pytestmark = pytest.mark.usefixtures("instrumentor")
+pytestmark = [pytest.mark.usefixtures("instrumentor"), requires("openai", "1.66")]
 
 DICTATED = {
     "prompt_tokens": 1873,
@@ -34,11 +37,12 @@ EXPECTED = {
 }
 
 CLIENTS = (openai.OpenAI, openai.AsyncOpenAI)
+CELLS = Cells("openai", WAYS, CLIENTS, "kind")
 
 
-def call(kind: type[Any], url: str, way: Way) -> Any:
+def call(kind: type[Any], url: str, way: Way, **options: str) -> Any:
     async def run() -> Any:
-        headers = {"x-fake-usage": json.dumps(DICTATED)}
+        headers = {"x-fake-usage": json.dumps(DICTATED), **options}
         client = kind(base_url=url, api_key="fake", max_retries=0, default_headers=headers)
         try:
             return await way(client)
@@ -50,8 +54,7 @@ def call(kind: type[Any], url: str, way: Way) -> Any:
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("kind", CLIENTS)
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@every_way(CELLS)
 def test_the_span_carries_what_the_provider_billed(
     kind: type[Any], way: Way, provider: FakeProvider, spans: Spans
 ) -> None:
@@ -62,8 +65,25 @@ def test_the_span_carries_what_the_provider_billed(
     attributes = spans.attributes()
     assert spans.usage() == EXPECTED
     assert attributes["llmlab.usage.source"] == "reported"
-    assert attributes["gen_ai.response.model"] == request.model
-    assert attributes["openai.response.service_tier"] == request.tier
+    if way is not compacted:  # the answer names neither
+        assert attributes["gen_ai.response.model"] == request.model
+        assert attributes["openai.response.service_tier"] == request.tier
+
+
+@every_stream(CELLS)
+def test_a_stream_that_is_left_early_is_partial(
+    kind: type[Any], way: Way, provider: FakeProvider, spans: Spans
+) -> None:
+    leave_early(call, kind, provider.openai_url, way)
+    assert spans.is_partial()
+    assert not spans.usage()  # it is reported at the end
+
+
+@every_failure(CELLS)
+def test_a_call_that_fails_has_no_usage(kind: type[Any], way: Way, provider: FakeProvider, spans: Spans) -> None:
+    with pytest.raises(openai.RateLimitError) as raised:
+        call(kind, provider.openai_url, way, **{"x-fake-behaviour": "error-429"})
+    assert spans.is_refused(raised.value)
 
 
 @pytest.mark.parametrize("kind", CLIENTS)
@@ -78,6 +98,7 @@ def test_the_caller_sees_what_it_would_see_without_us(
     assert with_us == without_us
 
 
+@requires("openai", "1.76")
 def test_the_span_describes_the_call(client: openai.OpenAI, provider: FakeProvider, spans: Spans) -> None:
     response = client.responses.create(**ASK, service_tier="flex", top_p=0.9)
     assert spans.one().name == "chat gpt-5-mini"
@@ -132,6 +153,7 @@ def test_a_response_is_billed_however_it_ends(
     assert attributes["llmlab.usage.source"] == "reported"
 
 
+@requires("openai", "1.82")
 class TestBackground:
     def test_a_queued_response_has_no_usage_yet(self, client: openai.OpenAI, spans: Spans) -> None:
         queued = client.responses.create(**ASK, background=True)
@@ -189,17 +211,17 @@ def test_an_error_is_the_callers_and_on_the_span(
 
 class TestBrokenStreams:
     def test_a_connection_that_drops_is_an_error(self, client: openai.OpenAI, spans: Spans) -> None:
-        with pytest.raises(openai.APIConnectionError):
+        with pytest.raises(Exception, match=r"Connection error|peer closed") as raised:
             list(client.responses.create(**of_model("truncated", STREAM)))
         attributes = spans.attributes()
         assert attributes["llmlab.usage.source"] == "partial"
         assert attributes["gen_ai.response.model"] == "truncated"
-        assert attributes["error.type"] == "APIConnectionError"
+        assert attributes["error.type"] == type(raised.value).__name__
         assert not spans.usage()
 
     def test_a_stream_that_ends_with_an_error_event_is_partial(self, client: openai.OpenAI, spans: Spans) -> None:
         events = list(client.responses.create(**of_model("error-in-stream", STREAM)))
-        assert events[-1].type == "error"  # for which the SDK raises nothing
+        assert "server_error" in repr(events[-1])  # for which the SDK raises nothing
         assert spans.attributes()["llmlab.usage.source"] == "partial"
         assert not spans.usage()
 
@@ -255,11 +277,13 @@ class TestHelper:
         client.responses.stream(**ASK)
         assert not spans.all()
 
+    @requires("openai", "1.92")
     def test_it_makes_one_call(self, client: openai.OpenAI, provider: FakeProvider, spans: Spans) -> None:
         with client.responses.stream(**ASK) as stream:
             stream.until_done()
         assert len(provider.requests) == len(spans.all()) == 1
 
+    @requires("openai", "1.82")
     def test_streaming_a_response_that_exists_is_no_call(self, client: openai.OpenAI, spans: Spans) -> None:
         with pytest.raises(openai.APIStatusError), client.responses.stream(response_id="resp_unknown"):
             pass
@@ -270,11 +294,3 @@ def test_an_answer_that_breaks_the_wanted_form_is_the_callers_error(client: open
     with pytest.raises(ValidationError):
         client.responses.parse(**ASK, text_format=Verdict)
     assert spans.attributes()["error.type"] == "ValidationError"
-
-
-def test_compacting_a_conversation_is_billed_too(client: openai.OpenAI, provider: FakeProvider, spans: Spans) -> None:
-    client.responses.compact(model="gpt-5-mini", input="one two three")
-    usage = provider.requests[0].usage
-    assert usage is not None
-    assert spans.attributes()["gen_ai.usage.input_tokens"] == usage["input_tokens"]
-    assert spans.attributes()["gen_ai.usage.output_tokens"] == usage["output_tokens"]

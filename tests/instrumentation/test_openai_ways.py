@@ -8,8 +8,10 @@ import openai
 import pytest
 
 from fake_provider.testing import FakeProvider
+from instrumentation.cells import Cells, every_failure, every_stream, every_way
+from instrumentation.reading import Way, leave_early
 from instrumentation.spans import Spans
-from instrumentation.ways import WAYS, Way, streamed, streamed_choices
+from instrumentation.ways import WAYS, plain, streamed, streamed_choices
 from llmlab.instrumentor import LLMLabInstrumentor
 
 DICTATED = {
@@ -21,12 +23,19 @@ DICTATED = {
 """Every count that the API knows, each one different, so that none can pass for another."""
 
 CLIENTS = (openai.OpenAI, openai.AsyncOpenAI)
+CELLS = Cells("openai", WAYS, CLIENTS, "kind")
+AZURE = Cells("openai", (plain, streamed), (openai.AzureOpenAI, openai.AsyncAzureOpenAI), "kind", at="Azure")
 
 
-def call(kind: type[Any], url: str, way: Way) -> Any:
+def call(kind: type[Any], url: str, way: Way, **options: Any) -> Any:
+    if "Azure" in kind.__name__:
+        address = {"azure_endpoint": url, "azure_deployment": "prod-gpt-4o", "api_version": "2024-10-21"}
+    else:
+        address = {"base_url": f"{url}/v1"}
+    headers = {"x-fake-usage": json.dumps(DICTATED)} if "embed" not in way.__name__ else {}
+
     async def run() -> Any:
-        headers = {"x-fake-usage": json.dumps(DICTATED)} if "embed" not in way.__name__ else {}
-        client = kind(base_url=url, api_key="fake", max_retries=0, default_headers=headers)
+        client = kind(**address, api_key="fake", max_retries=0, default_headers=headers | options)
         try:
             return await way(client)
         finally:
@@ -56,12 +65,11 @@ def billed(provider: FakeProvider) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count is not None}
 
 
-@pytest.mark.parametrize("kind", CLIENTS)
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@every_way(CELLS, AZURE)
 def test_the_span_carries_what_the_provider_billed(
     kind: type[Any], way: Way, provider: FakeProvider, instrumentor: LLMLabInstrumentor, spans: Spans
 ) -> None:
-    call(kind, provider.openai_url, way)
+    call(kind, provider.url, way)
     attributes = spans.attributes()
     assert spans.usage() == billed(provider)
     assert attributes["llmlab.usage.source"] == "reported"
@@ -69,20 +77,38 @@ def test_the_span_carries_what_the_provider_billed(
     assert attributes.get("openai.response.service_tier") == provider.requests[0].tier
 
 
+@every_stream(CELLS, AZURE)
+def test_a_stream_that_is_left_early_is_partial(
+    kind: type[Any], way: Way, provider: FakeProvider, instrumentor: LLMLabInstrumentor, spans: Spans
+) -> None:
+    leave_early(call, kind, provider.url, way)
+    assert spans.is_partial()
+    assert not spans.usage()  # OpenAI reports it at the end
+
+
+@every_failure(CELLS, AZURE)
+def test_a_call_that_fails_has_no_usage(
+    kind: type[Any], way: Way, provider: FakeProvider, instrumentor: LLMLabInstrumentor, spans: Spans
+) -> None:
+    with pytest.raises(openai.RateLimitError) as raised:
+        call(kind, provider.url, way, **{"x-fake-behaviour": "error-429"})
+    assert spans.is_refused(raised.value)
+
+
 @pytest.mark.parametrize("kind", CLIENTS)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_the_caller_sees_what_it_would_see_without_us(
     kind: type[Any], way: Way, provider: FakeProvider, instrumentor: LLMLabInstrumentor
 ) -> None:
-    instrumented = call(kind, provider.openai_url, way)
+    instrumented = call(kind, provider.url, way)
     instrumentor.uninstrument()
-    assert instrumented == call(kind, provider.openai_url, way)
+    assert instrumented == call(kind, provider.url, way)
 
 
 def test_the_usage_was_asked_for_in_that_comparison(provider: FakeProvider, instrumentor: LLMLabInstrumentor) -> None:
-    call(openai.OpenAI, provider.openai_url, streamed)
+    call(openai.OpenAI, provider.url, streamed)
     instrumentor.uninstrument()
-    call(openai.OpenAI, provider.openai_url, streamed)
+    call(openai.OpenAI, provider.url, streamed)
     with_us, without_us = (request.body for request in provider.requests)
     assert with_us.pop("stream_options") == {"include_usage": True}
     assert with_us == without_us
@@ -92,6 +118,6 @@ def test_the_usage_was_asked_for_in_that_comparison(provider: FakeProvider, inst
 def test_all_choices_report_why_they_ended(
     kind: type[Any], provider: FakeProvider, instrumentor: LLMLabInstrumentor, spans: Spans
 ) -> None:
-    call(kind, provider.openai_url, streamed_choices)
+    call(kind, provider.url, streamed_choices)
     assert spans.attributes()["gen_ai.response.finish_reasons"] == ("stop", "stop", "stop")
     assert spans.attributes()["gen_ai.request.choice.count"] == 3

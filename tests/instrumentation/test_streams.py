@@ -14,8 +14,9 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import StatusCode
 
 from fake_provider.testing import FakeProvider
+from instrumentation.reading import of_model
 from instrumentation.spans import Spans
-from instrumentation.ways import ASKED, STREAM, of_model
+from instrumentation.ways import ASKED, STREAM
 
 pytestmark = pytest.mark.usefixtures("instrumentor")
 
@@ -251,7 +252,7 @@ class LockedProcessor(SpanProcessor):
         self.lock = threading.Lock()
         self.ended = threading.Event()
 
-    def on_end(self, span: ReadableSpan) -> None:  # noqa: ARG002 - an interface
+    def on_end(self, span: ReadableSpan) -> None:
         with self.lock:
             self.ended.set()
 

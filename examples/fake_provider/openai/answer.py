@@ -98,12 +98,14 @@ def _last_text(body: dict[str, Any]) -> str:
 
 
 def _tool_call(body: dict[str, Any]) -> dict[str, Any] | None:
-    """Call a tool only when the request insists on one."""
+    """Call a tool when the request insists on one, or when the user names one."""
     choice, tools = body.get("tool_choice"), body.get("tools")
     if isinstance(choice, dict):
         name: str = choice["function"]["name"]
     elif choice == "required" and tools:
         name = tools[0]["function"]["name"]
+    elif named := _named_tool(body):
+        name = named
     else:
         return None
     return {
@@ -111,3 +113,12 @@ def _tool_call(body: dict[str, Any]) -> dict[str, Any] | None:
         "type": "function",
         "function": {"name": name, "arguments": "{}"},
     }
+
+
+def _named_tool(body: dict[str, Any]) -> str | None:
+    """Return the tool whose name stands in the question, None once its result is there."""
+    if body["messages"][-1].get("role") != "user" or body.get("tool_choice") == "none":
+        return None
+    words = _last_text(body).lower().split()
+    names: list[str] = [tool["function"]["name"] for tool in body.get("tools") or () if "function" in tool]
+    return next((name for name in names if name in words), None)

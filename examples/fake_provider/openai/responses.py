@@ -58,6 +58,8 @@ class ResponsesEndpoint:
         """Compact a conversation; billed, too."""
         exchange = await self._book.receive(request)
         asked: str = exchange.body["model"]
+        if (failed := failure(behaviour(exchange, asked))) is not None:
+            return failed
         given = answer(replace(exchange, body=_as_chat(exchange.body)), served(asked), self._book)
         usage = responses_usage(given.usage)
         exchange.bill(given.model, usage)

@@ -13,10 +13,11 @@ from packaging.specifiers import SpecifierSet
 
 from llmlab._version import __version__
 from llmlab.capture.client_metrics import ClientMetrics
+from llmlab.capture.content import is_captured, with_content
 from llmlab.capture.faults import Guard
 from llmlab.capture.recording import Recorder
 from llmlab.capture.wrapping import Wrapper, own_span_wrapper, wrapper
-from llmlab.providers import Call, Provider
+from llmlab.providers import Call, Hook, Provider
 
 _logger = logging.getLogger("llmlab")
 
@@ -52,9 +53,12 @@ class Installation:
         self._recorder = Recorder(provider, tracer, ClientMetrics(scope, meter_provider))
         self._only_where = only_where
         self._active = True
+        self._records_content = bool(provider.content) and is_captured()
         self._patches: list[Patch] = []
         for call in provider.calls:
             wrapt.register_post_import_hook(partial(self._instrument, call), call.module)
+        for hook in provider.hooks:
+            wrapt.register_post_import_hook(partial(self._hook_into, hook), hook.module)
         for module, function in provider.own_spans:
             wrapt.register_post_import_hook(partial(self._replace_own_span, function), module)
 
@@ -72,7 +76,14 @@ class Installation:
         # An exception here would make the application's own import of the SDK fail.
         with Guard(f"instrument {self._provider.distribution} ({call.module}.{call.attribute})"):
             if self._active and self._is_supported:
+                if self._records_content:
+                    call = with_content(call, self._provider.content)
                 self._patch(module, call.attribute, wrapper(call, self._recorder), is_optional=call.is_optional)
+
+    def _hook_into(self, hook: Hook, module: ModuleType) -> None:
+        with Guard(f"hook into {self._provider.distribution} ({hook.module}.{hook.attribute})"):
+            if self._active and self._is_supported:
+                self._patch(module, hook.attribute, hook.wrapper(self._recorder), is_optional=hook.is_optional)
 
     def _replace_own_span(self, function: str, module: ModuleType) -> None:
         with Guard(f"replace the spans of {self._provider.distribution} ({module.__name__}.{function})"):

@@ -1,6 +1,6 @@
 """The span of one call: started before the request leaves, settled exactly once, whatever becomes of the call."""
 
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any, Self
 
 from opentelemetry import context, trace
@@ -11,6 +11,7 @@ from llmlab.attribution import tags_in
 from llmlab.capture import attributes
 from llmlab.capture.collector import settle_safely
 from llmlab.capture.faults import Guard, note
+from llmlab.capture.runs import enclosed, enclosing
 from llmlab.capture.spans import Spans, put
 from llmlab.providers import Finished, Reply
 from llmlab.surroundings import of
@@ -41,6 +42,7 @@ class Recorder:
 
     def __init__(self, provider: "Provider", tracer: trace.Tracer, metrics: "ClientMetrics") -> None:
         self._tier_attribute = provider.tier_attribute
+        self.tracer = tracer
         self._spans = Spans(tracer)
         self._metrics = metrics
         self._step = f"begin to record a call of {provider.name}"
@@ -54,28 +56,41 @@ class Recorder:
             if around and _is_suppressed(around):
                 return None
             request = call.request(client, arguments, keywords)
-            return None if request is None else self._start(request, around)
+            if request is None or (around and _is_told_outside(around, request)):
+                return None
+            return self._start(request, enclosed(around) if enclosing else around)
         except Exception as error:  # noqa: BLE001 - noted; a Guard would cost every call
             note(error, self._step)
             return None
+
+    def begin_late(self, request: "Request", around: context.Context, started_ns: int) -> "Recording | None":
+        """Start the span of a call that began earlier, in a context. None when it is to be left alone."""
+        if around and (_is_suppressed(around) or _is_told_outside(around, request)):
+            return None
+        return self._start(request, around, started_ns)
 
     def shares_spans_with(self, tracer: trace.Tracer) -> bool:
         """Say whether spans of this tracer go where ours go."""
         return self._spans.are_shared_with(tracer)
 
-    def _start(self, request: "Request", around: context.Context) -> "Recording | None":
+    def _start(self, request: "Request", around: context.Context, started_ns: int | None = None) -> "Recording | None":
         if request.results is not None:
             return self._start_results(request, request.results)
         known = attributes.of_request(request)
         if tags := tags_in(around):
             known.update(tags)
         name = f"{request.operation} {request.model}" if request.model else request.operation
-        span = self._spans.start(name, around, known)
+        span = self._spans.start(name, around, known, started_ns)
         is_recording = span.is_recording()
         if is_recording and around and (block := of(around).block) is not None:
             block.note_call()
         # Nobody listens to a span that was sampled out, so the call is better left as it is; metrics know no sampling.
-        return self._recording(request, span) if is_recording or self._metrics.is_on else None
+        if not is_recording and not self._metrics.is_on:
+            return None
+        recording = self._recording(request, span)
+        if started_ns is not None:
+            recording.began_at(started_ns)
+        return recording
 
     def _recording(self, request: "Request", span: trace.Span) -> "Recording":
         return Recording(request, self._tier_attribute, span, self._metrics, self._note)
@@ -152,6 +167,10 @@ class Recording:
         if self._open:
             settle_safely(self.settle_stream)
 
+    def began_at(self, started_ns: int) -> None:
+        """Note that the call began earlier, at this time since the epoch."""
+        self._started_s = perf_counter() - (time_ns() - started_ns) / 1e9
+
     def first_chunk(self) -> None:
         """Note that the stream began to answer."""
         self._first_chunk_s = perf_counter() - self._started_s
@@ -190,7 +209,7 @@ class Recording:
 
     def _outcome(self, reply: Reply, complete: bool, error: BaseException | None) -> "dict[str, AttributeValue]":
         outcome = attributes.of_reply(reply, self._tier_attribute)
-        if not complete or reply.cut_short:
+        if not (complete if reply.ended is None else reply.ended):
             outcome[semconv.USAGE_SOURCE] = semconv.USAGE_PARTIAL
         elif reply.usage.known:
             outcome[semconv.USAGE_SOURCE] = semconv.USAGE_REPORTED
@@ -214,4 +233,9 @@ def recorded_span() -> trace.Span | None:
 
 
 def _is_suppressed(around: context.Context) -> bool:
-    return _RECORDED in around or around.get(GENAI_CALL) is not None or not is_instrumentation_enabled()
+    return _RECORDED in around or not is_instrumentation_enabled()
+
+
+def _is_told_outside(around: context.Context, request: "Request") -> bool:
+    """Say whether a span around the call tells all of it. It does not know the usage of a stream that only we ask."""
+    return around.get(GENAI_CALL) is not None and request.refused is None

@@ -27,12 +27,15 @@ class Spans:
         self._known: tuple[Any, Any, bool] = (None, None, False)
         """A sampler, span processors, and whether they leave the attributes of a starting span alone."""
 
-    def start(self, name: str, around: "Context", attributes: "dict[str, AttributeValue]") -> trace.Span:
-        """Start a span of the kind CLIENT inside a context. Values are numbers, strings, or tuples of them."""
+    def start(
+        self, name: str, around: "Context", attributes: "dict[str, AttributeValue]", started_ns: int | None = None
+    ) -> trace.Span:
+        """Start a span of the kind CLIENT inside a context, by default now. Values are numbers, strings, or tuples of
+        them."""
         tracer = _behind(self._tracer)
         if not self._nobody_looks(tracer):
-            return tracer.start_span(name, around, _CLIENT, attributes)
-        span = tracer.start_span(name, around, _CLIENT)
+            return tracer.start_span(name, around, _CLIENT, attributes, start_time=started_ns)
+        span = tracer.start_span(name, around, _CLIENT, start_time=started_ns)
         put(span, attributes)
         return span
 

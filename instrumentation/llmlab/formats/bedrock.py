@@ -65,7 +65,7 @@ class ConverseEvents:
     def reply(self) -> Reply:
         """Return what the events reported."""
         # A body that ends without an error, and without this event, was cut short.
-        return read_converse(self._metadata)._replace(finish_reasons=self._ending, cut_short=not self._metadata)
+        return read_converse(self._metadata)._replace(finish_reasons=self._ending, ended=bool(self._metadata))
 
 
 class InvokedBody:
@@ -124,7 +124,9 @@ class InvokedChunks:
     def reply(self) -> Reply:
         """Return what the chunks reported."""
         reply = self._reply if self._events is None else self._events.reply()
-        return reply._replace(usage=_complete(reply.usage, self._counted))
+        # Bedrock's own counts come with the last chunk.
+        ended = True if self._counted.known else reply.ended
+        return reply._replace(usage=_complete(reply.usage, self._counted), ended=ended)
 
     def _count(self, metrics: Mapping[str, Any]) -> None:
         if metrics:

@@ -25,9 +25,11 @@ _INNER_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 class GenerateChunks:
     """Reads the chunks of a stream. Each one counts all tokens up to then, so the last usage holds."""
 
-    __slots__ = ("_last", "_reasons", "_usage")
+    __slots__ = ("_candidates", "_last", "_reasons", "_usage")
 
-    def __init__(self) -> None:
+    def __init__(self, candidates: int = 1) -> None:
+        """`candidates` is how many answers were asked for."""
+        self._candidates = candidates
         self._last: Mapping[str, Any] = _NO_FIELDS
         self._reasons: dict[int, str] = {}
         self._usage: Any = None
@@ -44,8 +46,14 @@ class GenerateChunks:
 
     def reply(self) -> Reply:
         """Return what the chunks reported."""
-        is_all = bool(self._reasons) or self._last.get("prompt_feedback") is not None
-        return _reply(self._last, self._usage, self._reasons)._replace(cut_short=not is_all)
+        return _reply(self._last, self._usage, self._reasons)._replace(ended=self._ended())
+
+    def _ended(self) -> bool | None:
+        """Say whether all answers have a reason to end and the usage came with the last one, or after it."""
+        if not self._reasons and self._last.get("prompt_feedback") is None:
+            return False
+        is_counted = self._last.get("usage_metadata") is not None
+        return True if is_counted and len(self._reasons) >= self._candidates else None
 
 
 def read_response(response: Any) -> Reply:

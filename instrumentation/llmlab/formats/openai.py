@@ -51,8 +51,11 @@ class ChatChunks:
 
     def reply(self) -> Reply:
         """Return what the chunks reported."""
-        reasons = tuple([reason for _, reason in sorted(self._reasons.items())])
-        return _reply(fields_of(self._last), reasons, self._usage)
+        last, reasons = self._last, tuple([reason for _, reason in sorted(self._reasons.items())])
+        reply = _reply(fields_of(last), reasons, self._usage)
+        # Some hosts count on every chunk, but a chunk of nothing but usage is always the last one.
+        is_over = last is not None and last.usage is not None and not last.choices
+        return reply._replace(ended=True) if is_over else reply
 
 
 def _reply(fields: Mapping[str, Any], finish_reasons: tuple[str, ...], usage: Any) -> Reply:

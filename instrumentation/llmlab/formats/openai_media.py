@@ -45,4 +45,4 @@ class MediaEvents:
 
     def reply(self) -> Reply:
         """Return what the completing event reported."""
-        return self._read(self._completed)._replace(cut_short=self._completed is None)
+        return self._read(self._completed)._replace(ended=self._completed is not None)

@@ -44,7 +44,7 @@ class ResponseEvents:
 
     def reply(self) -> Reply:
         """Return what the last response among the events reported."""
-        return read_response(self._response)._replace(cut_short=not self._is_over)
+        return read_response(self._response)._replace(ended=self._is_over)
 
 
 def read_usage(usage: Any) -> Usage:

@@ -5,7 +5,7 @@ response reports, and what the chunks of a stream report. Everything else (patch
 sync and async) is shared. A provider module never imports its SDK, except for types, and knows no other provider.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
@@ -19,7 +19,8 @@ from llmlab.hosts import Endpoint
 from llmlab.usage import NO_USAGE, Usage
 
 if TYPE_CHECKING:
-    from llmlab.capture.recording import Recording
+    from llmlab.capture.recording import Recorder, Recording
+    from llmlab.capture.wrapping import Wrapper
 
 
 class Reply(NamedTuple):
@@ -35,8 +36,12 @@ class Reply(NamedTuple):
     """The served tier."""
     cost_usd: str | None = None
     """What the provider itself says the call costs, as a plain decimal string in USD."""
-    cut_short: bool = False
-    """Whether a stream ended without an error, but before the provider had said that this is all."""
+    ended: bool | None = None
+    """Whether the provider has said that a stream is at its end. True: all that is billed is known, even where the
+    caller reads no further. False: more may be billed, even where the stream ended without an error. None: the format
+    has no word for it."""
+    content: Mapping[str, str] = {}
+    """The answer as a span attribute, where the user wants it recorded (`llmlab.capture.content`)."""
     further: "tuple[Reply, ...]" = ()
     """What other models did within this call and is billed beside its usage. Each of them gets a span of its own."""
 
@@ -83,6 +88,40 @@ class Request(NamedTuple):
     """Whether the call was over when we heard of it, so that nobody knows how long it took."""
 
 
+Message = dict[str, Any]
+"""A message in the form of the conventions: `role` and `parts`."""
+
+
+class Asked(NamedTuple):
+    """The content of a request, in the forms of the conventions."""
+
+    messages: list[Message]
+    system: Sequence[Mapping[str, Any]] = ()
+    tools: Sequence[Mapping[str, Any]] = ()
+
+
+class ChunkContent(Protocol):
+    """Keeps what the chunks of one stream say."""
+
+    def read(self, chunk: Any) -> None:
+        """Take note of a chunk."""
+        ...
+
+    def messages(self) -> list[Message]:
+        """Return what was said so far."""
+        ...
+
+
+class ContentFormat(NamedTuple):
+    """How to read prompts and answers. Only used where the user wants them recorded."""
+
+    asked: Callable[[tuple[Any, ...], dict[str, Any]], Asked | None]
+    """Reads the arguments and keywords of a call; None when they have another format."""
+    said: Callable[[Any], list[Message]]
+    """Reads a response; empty when it has another format."""
+    chunks: Callable[[], ChunkContent]
+
+
 class Finished(NamedTuple):
     """A billed call that was made elsewhere and is over when we hear of it."""
 
@@ -121,8 +160,20 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """One function of a framework that is no billed call, but tells of one: of its beginning, its end, its result."""
+
+    module: str
+    attribute: str
+    wrapper: "Callable[[Recorder], Wrapper]"
+    """Makes the function to put around it."""
+    is_optional: bool = False
+    """Whether some supported versions lack the function."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """One SDK."""
+    """One SDK, or one framework above SDKs."""
 
     name: str
     """Short and lower case, as in `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=llmlab-<name>`."""
@@ -130,9 +181,13 @@ class Provider:
     """The name on the package index."""
     versions: str
     """The supported versions, as a version specifier: `>=1.63,<4`."""
-    calls: tuple[Call, ...]
+    calls: tuple[Call, ...] = ()
+    hooks: tuple[Hook, ...] = ()
+    """What else to listen to. A framework leaves its calls to the SDKs below, and records what none of them did."""
     tier_attribute: str = semconv.TIER
     """Where the served tier goes."""
+    content: tuple[ContentFormat, ...] = ()
+    """The formats of its prompts and answers; the first that fits a call is taken."""
     own_spans: tuple[tuple[str, str], ...] = ()
     """The module and the name of each function with which the SDK, in some versions, starts a span of its own for a
     call. Where we record the call it returns a stand-in for our span instead."""

@@ -18,6 +18,7 @@ from llmlab import semconv
 from llmlab.capture.faults import Guard
 from llmlab.capture.raw_responses import RAW_RESPONSE_HEADER
 from llmlab.formats.anthropic import MessageEvents, read_message
+from llmlab.formats.anthropic_content import MESSAGES
 from llmlab.hosts import Endpoint, port_of, provider_at
 from llmlab.providers import Call, Finished, Provider, Reply, Request
 
@@ -144,6 +145,7 @@ PROVIDER = Provider(
     name="anthropic",
     distribution="anthropic",
     versions=">=0.45,<3",
+    content=(MESSAGES,),
     calls=(
         Call(module=_CLIENT, attribute="SyncAPIClient.request", request=_request, reply=read_message),
         Call(module=_CLIENT, attribute="AsyncAPIClient.request", kind="async", request=_request, reply=read_message),

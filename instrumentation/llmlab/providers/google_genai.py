@@ -16,6 +16,7 @@ from opentelemetry.util.types import AttributeValue
 
 from llmlab import semconv
 from llmlab.formats.gemini import GenerateChunks, fields_of, read_embeddings, read_response, text_of
+from llmlab.formats.gemini_content import GENERATE
 from llmlab.hosts import Endpoint, port_of
 from llmlab.providers import Call, Provider, ReadRequest, Request
 
@@ -37,7 +38,9 @@ def _generate_request(models: Any, _args: tuple[Any, ...], keywords: dict[str, A
 
 
 def _stream_request(models: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
-    return _generate_request(models, args, keywords)._replace(chunks=GenerateChunks())
+    request = _generate_request(models, args, keywords)
+    candidates = request.attributes.get(semconv.REQUEST_CHOICE_COUNT)
+    return request._replace(chunks=GenerateChunks(candidates if isinstance(candidates, int) else 1))
 
 
 def _embed_request(models: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
@@ -76,6 +79,7 @@ PROVIDER = Provider(
     name="google-genai",
     distribution="google-genai",
     versions=">=1.20,<4",
+    content=(GENERATE,),
     calls=(
         _call("Models._generate_content", _generate_request),
         _call("Models._generate_content_stream", _stream_request),

@@ -14,8 +14,9 @@ from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
 from llmlab.capture.raw_responses import raw_mode
 from llmlab.formats.openai import ChatChunks, read_completion
+from llmlab.formats.openai_content import CHAT
 from llmlab.hosts import Endpoint, port_of, provider_at
-from llmlab.providers import Call, Provider, ReadRequest, Request
+from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
 
 _CHAT_PARAMETERS = {
     "max_tokens": semconv.REQUEST_MAX_TOKENS,
@@ -41,6 +42,10 @@ class GroqChunks(ChatChunks):
         if metadata is not None and metadata.usage is not None:
             self._usage = metadata.usage
         return super().read(chunk)
+
+    def reply(self) -> Reply:
+        """Return what the chunks reported. There is never more than one answer, so the usage ends the stream."""
+        return super().reply()._replace(ended=True if self._usage is not None else None)
 
 
 def _chat_request(completions: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
@@ -75,6 +80,7 @@ PROVIDER = Provider(
     name="groq",
     distribution="groq",
     versions=">=0.18,<2",
+    content=(CHAT,),
     calls=(
         _call(_CHAT, "Completions.create", _chat_request),
         _call(_CHAT, "AsyncCompletions.create", _chat_request, kind="async"),

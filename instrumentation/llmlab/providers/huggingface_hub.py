@@ -5,21 +5,18 @@ of one's own (TGI, TEI, Inference Endpoints).
 with `details=True`, and `feature_extraction`, which returns nothing but numbers. Both ends, 0.30 and 2.4, are tested.
 """
 
-import logging
-from collections.abc import Mapping
-from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
-from llmlab.capture.switches import STREAM_USAGE, asks_for_stream_usage
 from llmlab.formats.openai import ChatChunks, read_completion
+from llmlab.formats.openai_content import CHAT
+from llmlab.formats.openai_streams import asked_for_usage
 from llmlab.formats.tgi import GenerationChunks, read_generation
 from llmlab.hosts import Endpoint, port_of, provider_at
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
-
-_logger = logging.getLogger("llmlab")
 
 _CHAT_PARAMETERS = {
     "max_tokens": semconv.REQUEST_MAX_TOKENS,
@@ -37,51 +34,9 @@ _OWN_NAMES = {"fireworks-ai": "fireworks"}
 """Providers that go by another name when it is not Hugging Face that bills for them."""
 
 
-class _StreamKind(NamedTuple):
-    """What decides whether `stream_options` is refused."""
-
-    where: str
-    """The host, or the provider where the host is unknown."""
-    model: str | None
-
-
-_refusing: set[_StreamKind] = set()
-"""Streams that were refused once, so that each kind is asked once per process."""
-
-
 def _chat_request(client: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     request = _request("chat", _CHAT_PARAMETERS, client, keywords)
-    return _streamed(request, keywords) if keywords.get("stream") else request
-
-
-def _streamed(request: Request, keywords: dict[str, Any]) -> Request:
-    """Ask the stream for its usage, unless the caller decided about that."""
-    options: Mapping[str, Any] = keywords.get("stream_options") or {}
-    extra_body: Mapping[str, Any] = keywords.get("extra_body") or {}
-    kind = _StreamKind(request.endpoint.host or request.endpoint.provider, request.model)
-    decided = "include_usage" in options or "stream_options" in extra_body
-    if decided or kind in _refusing or not asks_for_stream_usage():
-        return request._replace(chunks=_ChatChunks(hide_usage=False))
-    return request._replace(
-        keywords={**keywords, "stream_options": {**options, "include_usage": True}},
-        chunks=_ChatChunks(hide_usage=True),
-        refused=partial(_refuses_stream_options, kind),
-    )
-
-
-def _refuses_stream_options(kind: _StreamKind, error: Exception) -> bool:
-    """Say whether a call failed because of the `stream_options` that we added, and remember it."""
-    response = getattr(error, "response", None)
-    if getattr(response, "status_code", None) not in {400, 422} or "stream_options" not in str(error):
-        return False
-    _refusing.add(kind)
-    _logger.warning(
-        "%s refuses stream_options for %s, so these streams report no usage; %s=false stops asking for it",
-        kind.where,
-        kind.model,
-        STREAM_USAGE,
-    )
-    return True
+    return asked_for_usage(request, _ChatChunks) if keywords.get("stream") else request
 
 
 class _ChatChunks(ChatChunks):
@@ -168,6 +123,7 @@ PROVIDER = Provider(
     name="huggingface-hub",
     distribution="huggingface_hub",
     versions=">=0.30,<3",
+    content=(CHAT,),
     calls=(
         *_calls("chat_completion", _chat_request, _read_chat),
         *_calls("text_generation", _generation_request, read_generation),

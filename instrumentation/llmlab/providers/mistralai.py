@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
 from llmlab.formats.openai import ChatChunks, read_completion
+from llmlab.formats.openai_content import CHAT
 from llmlab.hosts import Endpoint, port_of
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
 
@@ -39,7 +40,7 @@ class MistralChunks(ChatChunks):
 
     def reply(self) -> Reply:
         """Return what the events reported."""
-        return _corrected(super().reply(), self._usage)
+        return _corrected(super().reply(), self._usage)._replace(ended=True if self._usage is not None else None)
 
 
 def _read_reply(response: Any) -> Reply:
@@ -112,6 +113,7 @@ PROVIDER = Provider(
     name="mistralai",
     distribution="mistralai",
     versions=">=1.9.3,<4",
+    content=(CHAT,),
     calls=(
         *_calls("mistralai"),
         *_calls("mistralai.client"),

@@ -6,16 +6,14 @@ tested. `chat.completions.stream()` calls `create` and so is recorded too, as ar
 call that created it.
 """
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
-from llmlab.capture.raw_responses import raw_mode
-from llmlab.capture.switches import STREAM_USAGE, asks_for_stream_usage
-from llmlab.formats.openai import ChatChunks, read_completion
+from llmlab.formats.openai import read_completion
+from llmlab.formats.openai_content import CHAT, RESPONSES
 from llmlab.formats.openai_media import read_images, read_transcription
 from llmlab.formats.openai_requests import (
     base_request,
@@ -27,9 +25,8 @@ from llmlab.formats.openai_requests import (
     transcription_request,
 )
 from llmlab.formats.openai_responses import read_response
+from llmlab.formats.openai_streams import asked_for_usage
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
-
-_logger = logging.getLogger("llmlab")
 
 _CHAT_PARAMETERS = {
     "max_tokens": semconv.REQUEST_MAX_TOKENS,
@@ -42,53 +39,11 @@ _CHAT_PARAMETERS = {
 }
 
 
-class _StreamKind(NamedTuple):
-    """What decides whether `stream_options` is refused: older hosts refuse it always, Azure with `data_sources`."""
-
-    host: str
-    model: str | None
-    extra_fields: tuple[str, ...]
-
-
-_refusing: set[_StreamKind] = set()
-"""Streams that were refused once, so that each kind is asked once per process."""
-
-
 def _chat_request(completions: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     attributes = of_parameters(keywords, _CHAT_PARAMETERS)
     attributes[semconv.OPENAI_API_TYPE] = "chat_completions"
     request = base_request("chat", completions, keywords, attributes)
-    return _streamed(request, keywords) if keywords.get("stream") else request
-
-
-def _streamed(request: Request, keywords: dict[str, Any]) -> Request:
-    """Ask the stream for its usage, unless the caller decided about that or the answer could not be hidden."""
-    options: Mapping[str, Any] = keywords.get("stream_options") or {}
-    extra_body: Mapping[str, Any] = keywords.get("extra_body") or {}
-    kind = _StreamKind(request.endpoint.host, request.model, tuple(extra_body))
-    decided = "include_usage" in options or "stream_options" in extra_body
-    # with_streaming_response hands out the bytes of the stream, and a chunk cannot be hidden in bytes.
-    if decided or raw_mode(keywords) == "stream" or kind in _refusing or not asks_for_stream_usage():
-        return request._replace(chunks=ChatChunks(hide_usage=False))
-    return request._replace(
-        keywords={**keywords, "stream_options": {**options, "include_usage": True}},
-        chunks=ChatChunks(hide_usage=True),
-        refused=partial(_refuses_stream_options, kind),
-    )
-
-
-def _refuses_stream_options(kind: _StreamKind, error: Exception) -> bool:
-    """Say whether a call failed because of the `stream_options` that we added, and remember it."""
-    if getattr(error, "status_code", None) not in {400, 422} or "stream_options" not in str(error):
-        return False
-    _refusing.add(kind)
-    _logger.warning(
-        "%s refuses stream_options for %s, so these streams report no usage; %s=false stops asking for it",
-        kind.host,
-        kind.model,
-        STREAM_USAGE,
-    )
-    return True
+    return asked_for_usage(request) if keywords.get("stream") else request
 
 
 _CHAT = "openai.resources.chat.completions.completions"
@@ -116,6 +71,7 @@ PROVIDER = Provider(
     name="openai",
     distribution="openai",
     versions=">=1.63,<4",
+    content=(CHAT, RESPONSES),
     calls=(
         *_calls(_CHAT, "Completions.create", _chat_request),
         *_calls(_CHAT, "Completions.parse", _chat_request, is_optional=True),  # since 1.92

@@ -1,0 +1,79 @@
+"""Streams in OpenAI's chat format report their usage only when they are asked for it (`stream_options`).
+
+Where the caller did not decide about that we ask, and hide what comes back. A host that refuses the question gets the
+call once more as the caller wrote it, and is not asked again.
+"""
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from llmlab.capture.raw_responses import raw_mode
+from llmlab.capture.switches import STREAM_USAGE, asks_for_stream_usage
+from llmlab.formats.openai import ChatChunks
+from llmlab.providers import ChunkReader, Request
+
+_logger = logging.getLogger("llmlab")
+
+_REFUSALS = frozenset({400, 422})
+
+
+class StreamKind(NamedTuple):
+    """What decides whether `stream_options` is refused: older hosts refuse it always, Azure with `data_sources`."""
+
+    where: str
+    """The host, or the provider where the host is unknown."""
+    model: str | None
+    extra_fields: tuple[str, ...]
+
+
+refusing: set[StreamKind] = set()
+"""Streams that were refused once, so that each kind is asked once per process."""
+
+
+class MakesReader(Protocol):
+    """Makes the reader of one stream."""
+
+    def __call__(self, *, hide_usage: bool) -> ChunkReader:
+        """`hide_usage`: the stream reports its usage only because we asked, so the caller must see no trace of it."""
+        ...
+
+
+def asked_for_usage(request: Request, reader: MakesReader = ChatChunks) -> Request:
+    """Return the request of a stream with its reader, and with the question for the usage.
+
+    It is not asked where the caller decided about it, where it was refused before, where `LLMLAB_STREAM_USAGE` forbids
+    it, and where the caller reads the bytes of the stream, because a chunk cannot be hidden in bytes.
+    """
+    keywords = request.keywords
+    options: Mapping[str, Any] = keywords.get("stream_options") or {}
+    extra_body: Mapping[str, Any] = keywords.get("extra_body") or {}
+    kind = StreamKind(request.endpoint.host or request.endpoint.provider, request.model, tuple(extra_body))
+    decided = "include_usage" in options or "stream_options" in extra_body
+    if decided or raw_mode(keywords) == "stream" or kind in refusing or not asks_for_stream_usage():
+        return request._replace(chunks=reader(hide_usage=False))
+    return request._replace(
+        keywords={**keywords, "stream_options": {**options, "include_usage": True}},
+        chunks=reader(hide_usage=True),
+        refused=partial(_refuses, kind),
+    )
+
+
+def _refuses(kind: StreamKind, error: Exception) -> bool:
+    """Say whether a call failed because of the `stream_options` that we added, and remember it."""
+    if _status(error) not in _REFUSALS or "stream_options" not in str(error):
+        return False
+    refusing.add(kind)
+    _logger.warning(
+        "%s refuses stream_options for %s, so these streams report no usage; %s=false stops asking for it",
+        kind.where,
+        kind.model,
+        STREAM_USAGE,
+    )
+    return True
+
+
+def _status(error: Exception) -> Any:
+    """Return the HTTP status of an error, which some SDKs leave on the response."""
+    return getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
