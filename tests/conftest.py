@@ -1,5 +1,5 @@
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# A deadline per example would time the machine, not the code.
-settings.register_profile("default", deadline=None)
+# A deadline per example would time the machine, not the code, and so would the check that examples are made fast.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")

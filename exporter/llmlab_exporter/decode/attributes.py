@@ -1,9 +1,10 @@
 """Attributes out of protobuf.
 
-This is the hot path of the exporter. An attribute is told by the first bytes of its `KeyValue`, tag, length and key,
-and its value is looked up by its bytes, because most of what spans say they said before. So an attribute that nobody
-wants is not read, and a wanted one that a span lacks costs nothing; a protobuf map of the attributes, looked up key by
-key, took longer with the number of keys that dialects want (10 us a span instead of 8, measured with 46 keys).
+This is the hot path of the exporter. An attribute is told by the first bytes of its `KeyValue`, tag, length and key.
+A short text is looked up by its bytes, because names, models and tiers repeat; counts do not, and are read at once. So
+an attribute that nobody wants is not read, and a wanted one that a span lacks costs nothing; a protobuf map of the
+attributes, looked up key by key, took longer with the number of keys that dialects want (10 us a span instead of 8,
+measured with 46 keys).
 """
 
 from collections.abc import Sequence
@@ -20,14 +21,15 @@ from llmlab_exporter.decode.wire import messages
 from llmlab_exporter.span import Attributes, Value
 
 _MEMO_ENTRIES = 16_384
-_MEMO_BYTES = 64
-"""Names, models, tiers and counts repeat; what is longer is content and does not."""
+_MEMO_BYTES = 40
+"""Names, models and tiers are shorter; ids and content are longer, and do not repeat."""
 
 _MAX_KEY_BYTES = 127
 """Of a wanted attribute: as long as its length fits one byte."""
 
 _KEY_TAG, _VALUE_TAG = 0x0A, 0x12
 _STRING_TAG, _INT_TAG, _DOUBLE_TAG = 0x0A, 0x18, 0x21
+_STRING = bytes([_STRING_TAG])
 _DOUBLE = Struct("<d")
 
 _ELEMENTS = 1
@@ -60,7 +62,9 @@ class AttributeReader:
                 continue
             key = key_of(each[:value_at])
             if key is not None:
-                found[key] = _values[each[value_at:]]
+                encoded = each[value_at:]
+                is_text = encoded[2:3] == _STRING and len(encoded) <= _MEMO_BYTES
+                found[key] = _texts[encoded] if is_text else _read_value(encoded)
             elif each[0] != _KEY_TAG:
                 self._read_unusual(each, found)
         return found
@@ -84,33 +88,33 @@ def reader_of(wanted: frozenset[str] | None) -> AttributeReader:
     return AttributeReader(wanted)
 
 
-class _Values(dict[bytes, Value]):
+class _Texts(dict[bytes, Value]):
     """Values by the bytes that follow the key in their `KeyValue`. It forgets everything when it is full."""
 
     def __missing__(self, encoded: bytes) -> Value:
         value = _read_value(encoded)
-        if len(encoded) <= _MEMO_BYTES:
-            if len(self) >= _MEMO_ENTRIES:
-                self.clear()
-            self[encoded] = value
+        if len(self) >= _MEMO_ENTRIES:
+            self.clear()
+        self[encoded] = value
         return value
 
 
-_values = _Values()
+_texts = _Texts()
 
 
 def _read_value(encoded: bytes) -> Value:
-    """Read a value: texts, integers and floating point numbers of the usual form by hand, the rest by its class."""
+    """Read a value: integers, texts and floating point numbers of the usual form by hand, the rest by its class."""
     size = len(encoded)
     if size > 3 and encoded[0] == _VALUE_TAG and encoded[1] == size - 2:
         tag, first = encoded[2], encoded[3]
-        if tag == _STRING_TAG and first == size - 4:
+        if tag == _INT_TAG:
+            if size == 5 and first >= 0x80 > encoded[4]:
+                return first & 0x7F | encoded[4] << 7
+            if size == 4 and first < 0x80:
+                return first
+        elif tag == _STRING_TAG and first == size - 4:
             return encoded[4:].decode("utf-8", "replace")
-        if tag == _INT_TAG and size == 4 and first < 0x80:
-            return first
-        if tag == _INT_TAG and size == 5 and first >= 0x80 > encoded[4]:
-            return first & 0x7F | encoded[4] << 7
-        if tag == _DOUBLE_TAG and size == 11:
+        elif tag == _DOUBLE_TAG and size == 11:
             return _DOUBLE.unpack_from(encoded, 3)[0]
     return _pair(encoded)[1]
 
