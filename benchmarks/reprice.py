@@ -28,6 +28,7 @@ from llmlab_exporter.reprice.job import Repricer
 from llmlab_exporter.reprice.request import Request
 from llmlab_exporter.store.flusher import Flusher
 from llmlab_exporter.store.store import Store, open_embedded
+from llmlab_exporter.window import Window
 
 FIRST = date(2026, 10, 1)
 FIRST_NS = 1_790_812_800 * 10**9
@@ -130,7 +131,7 @@ def measure(rows: int, data: Path) -> dict[str, object]:
     columns = bytes_by_column(engine)
     result: dict[str, object] = {"rows": rows, "bytes_per_call": round(sum(columns.values()), 1)}
     result["largest_columns"] = dict(list(columns.items())[:16])
-    repricer = Repricer(writer, lambda: flusher.store, pricer)
+    repricer = Repricer(writer, lambda: flusher.store, pricer, Window(pricer))
     for name, dry_run in (("dry_run", True), ("real", False), ("nothing_to_do", False)):
         started = time.perf_counter()
         request = Request(first=FIRST, last=FIRST + timedelta(days=DAYS), dry_run=dry_run)

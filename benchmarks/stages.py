@@ -25,9 +25,11 @@ from llmlab_exporter.decode import decode
 from llmlab_exporter.dialects import WANTED
 from llmlab_exporter.ledger.book import Book
 from llmlab_exporter.ledger.outbox import Parcel
+from llmlab_exporter.ledger.parcels import unpack
 from llmlab_exporter.normalise import normalise
-from llmlab_exporter.store.flusher import PARCEL_ROWS, unpack
+from llmlab_exporter.store.flusher import PARCEL_ROWS
 from llmlab_exporter.store.store import Store, open_embedded
+from llmlab_exporter.window import Window
 from page import table, write_between
 from spans import SPANS_PER_REQUEST, requests
 
@@ -69,6 +71,8 @@ def run(bodies: list[bytes], pricer: Pricer, book: Book, store: Store) -> dict[s
     intakes = clock.time("normalise", lambda: [normalise(request) for request in decoded])
     lines = clock.time("dedupe, price", lambda: [assess(intake.calls, pricer) for intake in intakes])
     batches = clock.time("sums, keys, rows", lambda: [batch(some) for some in lines])
+    window = Window(pricer)
+    clock.time("earlier calls", lambda: [window.keep(window.join([one], [set()])) for one in batches])
     entries = [one.entry for one in batches]
     groups = [entries[at : at + GROUP] for at in range(0, len(entries), GROUP)]
     committed = clock.time("ledger", lambda: [book.commit(group) for group in groups])
@@ -80,7 +84,7 @@ def run(bodies: list[bytes], pricer: Pricer, book: Book, store: Store) -> dict[s
 
 
 def _insert(store: Store, parcel: Parcel) -> None:
-    store.insert(unpack(parcel), parcel.batch_id)
+    store.insert(unpack(parcel.payloads), parcel.batch_id)
 
 
 def measure(spans: int) -> dict[str, Any]:

@@ -15,11 +15,13 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
 from llmlab_exporter import metrics
-from llmlab_exporter.api import calls, costs, events, health, recommendations
+from llmlab_exporter.api import calls, costs, dead_letters, events, health, prune, recommendations
 from llmlab_exporter.api import reprice as reprice_api
 from llmlab_exporter.config import Config, StartupError
 from llmlab_exporter.datadir import DataDir
+from llmlab_exporter.disk import Disk
 from llmlab_exporter.ledger.book import Book
+from llmlab_exporter.ledger.recent import Limits
 from llmlab_exporter.ledger.summary import Summary
 from llmlab_exporter.ledger.writer import Writer
 from llmlab_exporter.pipeline import Pipeline
@@ -29,10 +31,14 @@ from llmlab_exporter.receive import grpc as otlp_grpc
 from llmlab_exporter.receive import http as otlp_http
 from llmlab_exporter.receive.admission import Admission
 from llmlab_exporter.receive.door import Door
+from llmlab_exporter.receive.refusal import Busy, DiskFull
 from llmlab_exporter.reprice.job import Repricer
+from llmlab_exporter.store.dead_letter_file import DeadLetterFile
 from llmlab_exporter.store.flusher import Flusher
+from llmlab_exporter.store.retention import set_retention
 from llmlab_exporter.store.store import Store, open_embedded, open_server
 from llmlab_exporter.telemetry import Telemetry
+from llmlab_exporter.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +55,20 @@ class Exporter:
     def __init__(self, config: Config, data: DataDir) -> None:
         self._config = config
         self._prices = PriceFiles(config.prices, catalogue_path(data.path))
-        self._book = Book(data.ledger)
-        self._writer = Writer(self._book)
-        self._flusher = Flusher(self._writer, self._connect(data))
+        remembered = Limits(config.window_calls, config.window_s)
+        self._book = Book(data.ledger, remembered)
+        self._window = Window(self._prices.pricer, remembered)
+        self._writer = Writer(self._book, self._window)
+        self._disk = Disk(data.path, config.min_free_bytes)
+        self._flusher = Flusher(self._writer, self._connect(data), letters=DeadLetterFile(data.dead_letters))
         self._registry = CollectorRegistry()
         self._telemetry = Telemetry(self._registry)
         self._registry.register(PricesCollector(self._prices))
         self._pipeline = Pipeline(self._prices.pricer, self._writer, self._telemetry)
-        self._repricer = Repricer(self._writer, lambda: self._flusher.store, self._prices.pricer)
-        self._admission = Admission(has_room=self._backlog)
+        self._repricer = Repricer(self._writer, lambda: self._flusher.store, self._prices.pricer, self._window)
+        self._admission = Admission(obstacle=self._obstacle)
         self._summary = Summary(data.ledger)
-        metrics.register(self._registry, self._book, self._flusher)
+        metrics.register(self._registry, self._book, self._flusher, self._disk, self._window)
 
     async def run(self, started: Callable[[Ports], None]) -> None:
         """Serve until SIGTERM or SIGINT, then drain: what was acknowledged is stored or stays in the ledger.
@@ -71,6 +80,7 @@ class Exporter:
         http_socket = _bind(self._config.host, self._config.http_port)
         http_server = _QuietServer(uvicorn.Config(self._web_app(), log_config=None, access_log=False, lifespan="off"))
         await self._pipeline.warm_up()
+        await asyncio.to_thread(self._window.recall, self._book.recent.payloads())
         self._writer.start()
         self._flusher.start()
         await asyncio.to_thread(self._repricer.resume)
@@ -96,10 +106,15 @@ class Exporter:
     def _connect(self, data: DataDir) -> Callable[[], Store]:
         """Open the embedded engine now, since that fails for good, and a server when it is there."""
         url = self._config.clickhouse_url
-        if url:
-            return lambda: open_server(url)
-        store = open_embedded(data.engine)
-        return lambda: store
+        embedded = None if url else open_embedded(data.engine)
+
+        def connect() -> Store:
+            store = embedded or open_server(url)
+            store.migrate()  # retention is a property of the tables
+            set_retention(store, self._config.retention_days)
+            return store
+
+        return connect
 
     def _grpc_server(self) -> tuple[grpc.aio.Server, int]:
         config = self._config
@@ -118,25 +133,37 @@ class Exporter:
                 *costs.routes(self._summary, self._pipeline_state, self._prices_label),
                 *calls.routes(lambda: self._flusher.store),
                 *reprice_api.routes(self._repricer),
+                *dead_letters.routes(self._writer, self._flusher.send_again),
+                *prune.routes(lambda: self._flusher.store, self._writer),
                 *events.routes(self._pipeline, self._not_ready),
                 *recommendations.routes(tuple),  # no advice is computed yet
                 *health.routes(self._registry, self._not_ready, self._details),
             ]
         )
 
-    def _backlog(self) -> str:
+    def _obstacle(self) -> Busy | None:
+        if problem := self._disk.problem:
+            return DiskFull(problem)
         pending = self._book.outbox.rows
         if pending < self._config.max_pending_rows:
-            return ""
-        return f"{pending} calls wait for the store ({self._flusher.error or 'it is behind'}); try again in a second"
+            return None
+        return Busy(
+            f"{pending} calls wait for the store ({self._flusher.error or 'it is behind'}); try again in a second"
+        )
 
     def _not_ready(self) -> str:
-        return "shutting down" if self._admission.draining else self._backlog()
+        return "shutting down" if self._admission.draining else str(self._obstacle() or "")
 
     def _details(self) -> dict[str, object]:
         store = "embedded" if not self._config.clickhouse_url else "server"
         return {
-            "store": {"kind": store, "pending_rows": self._book.outbox.rows, "error": self._flusher.error or None},
+            "store": {
+                "kind": store,
+                "pending_rows": self._book.outbox.rows,
+                "dead_letters": self._book.dead_letters.count,
+                "error": self._flusher.error or None,
+            },
+            "disk": self._disk_use(),
             "prices": self._prices.details(),
         }
 
@@ -147,9 +174,20 @@ class Exporter:
     def _pipeline_state(self) -> dict[str, object]:
         return {
             "pending_rows": self._book.outbox.rows,
-            "duplicates": {"redelivered": self._book.redelivered},
+            "duplicates": {"redelivered": self._book.redelivered, **self._book.duplicates.by_rule},
+            "corrections": self._book.duplicates.corrections,
             "rejected": self._telemetry.rejected_by_reason(),
             "store_error": self._flusher.error or None,
+            "dead_letters": self._book.dead_letters.count,
+            "disk": self._disk_use(),
+        }
+
+    def _disk_use(self) -> dict[str, object]:
+        return {
+            "ledger_bytes": self._disk.ledger_bytes,
+            "store_bytes": self._flusher.store_bytes,
+            "free_bytes": self._disk.free_bytes,
+            "min_free_bytes": self._disk.min_free_bytes,
         }
 
 

@@ -1,18 +1,15 @@
 """Priced calls of one export request, in the form in which the ledger takes them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-
+from llmlab.pricing import Priced
 from llmlab_exporter.assess import Line
 from llmlab_exporter.ledger.book import Entry
 from llmlab_exporter.ledger.seen import span_key
-from llmlab_exporter.rows import record_batch
-from llmlab_exporter.tally import tally
-
-_PACKING = pa.ipc.IpcWriteOptions(compression="lz4")
-"""A quarter of the bytes to write and flush, for a microsecond a row."""
+from llmlab_exporter.recall import packed
+from llmlab_exporter.tally import Tallies, Tally, tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +31,65 @@ def batch(lines: Sequence[Line]) -> Batch:
 
 def entry(lines: Sequence[Line]) -> Entry:
     """Work out the effects of calls: keys, sums, and rows for the store."""
-    keys = b"".join([span_key(call.org, call.project, call.trace_id, call.span_id) for call, *_ in lines])
-    return Entry(keys=keys, tallies=tally(lines), rows=len(lines), payload=_pack(lines))
+    return Entry(
+        keys=b"".join([_key(line) for line in lines]),
+        tallies=tally(lines),
+        rows=len(lines),
+        payload=packed(lines),
+        duplicates=Counter(line.rule for line in lines if line.rule),
+    )
 
 
-def _pack(lines: Sequence[Line]) -> bytes:
-    rows = record_batch(lines)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema, options=_PACKING) as stream:
-        stream.write_batch(rows)
-    return sink.getvalue().to_pybytes()
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A committed call of which more is known now."""
+
+    old: Line
+    new: Line
+    version: int
+    """Of the new line in the store."""
+
+
+def correction(changes: Sequence[Correction]) -> Entry:
+    """Work out the effects of corrections: what the sums change by, and new versions for the store."""
+    lines: list[Line] = []
+    versions: list[int] = []
+    for change in changes:
+        if change.old.call.project != change.new.call.project:
+            lines.append(_moved(change.old))
+            versions.append(change.version)
+        lines.append(change.new)
+        versions.append(change.version)
+    return Entry(
+        keys=b"",
+        tallies={},
+        rows=len(lines),
+        payload=packed(lines, versions),
+        duplicates=Counter(change.new.rule for change in changes if change.new.rule and not change.old.rule),
+        differences=_differences(changes),
+        corrections=len(changes),
+    )
+
+
+_MOVED = Priced(None, "none", "not_billable", "this call turned out to belong to another project")
+
+
+def _moved(old: Line) -> Line:
+    """Return what stays where a call was stored that turned out to belong to another project: a repetition of itself.
+
+    The project is part of the key of stored calls, so a new version cannot take the old one's place.
+    """
+    call = old.call._replace(reading=old.call.reading._replace(billable=False))
+    return Line(call, _MOVED, call.span_id, _MOVED, "moved", old.own)
+
+
+def _differences(changes: Iterable[Correction]) -> Tallies:
+    differences = tally(change.new for change in changes)
+    for place, taken_back in tally(change.old for change in changes).items():
+        differences.setdefault(place, Tally()).subtract(taken_back)
+    return {place: difference for place, difference in differences.items() if difference != Tally()}
+
+
+def _key(line: Line) -> bytes:
+    own = line.own  # a span that is delivered again is recognised by what it says, whatever became of it
+    return span_key(own.org, own.project, own.trace_id, own.span_id)

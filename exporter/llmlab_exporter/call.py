@@ -90,6 +90,8 @@ class Call(NamedTuple):
     reading: Reading
     scope: str = ""
     """The instrumentation scope: two spans of one scope are one call only if it makes several `layer`s of records."""
+    sampling_threshold: int = 0
+    """Above 0 when the sender's sampling left out other calls, for which this one stands (`reading/sampling.py`)."""
 
     @property
     def outcome(self) -> Outcome:
@@ -108,4 +110,4 @@ class Intake(NamedTuple):
     rejected: dict[str, int]
     """Spans refused for good, by reason; the sender learns of them by partial success."""
     rejection: str
-    """The first refusal in words that name the value and the remedy, "" when there is none."""
+    """The first refusals in words that name the span, the value and the remedy, "" when there is none."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmlab_exporter.ledger.recent import MAX_AGE_S, MAX_CALLS
 from llmlab_exporter.receive.body import MAX_BODY_BYTES
 
 MAX_PENDING_ROWS = 20_000_000
@@ -25,6 +26,14 @@ class Config:
     """Where to write the ports, as JSON, once spans are accepted."""
     max_body_bytes: int = MAX_BODY_BYTES
     max_pending_rows: int = MAX_PENDING_ROWS
+    min_free_bytes: int | None = None
+    """What must stay free on the disk of `data`; None for 256 MiB, or 2 % of a small disk."""
+    retention_days: int = 0
+    """After how many days the store forgets calls; 0 for never."""
+    window_calls: int = MAX_CALLS
+    """Calls that are remembered, since spans that come may tell of the same ones: about 2 KB of memory each."""
+    window_s: int = MAX_AGE_S
+    """For how long they are remembered."""
     drain_s: float = 20.0
     """How long a shutdown may take to store what is pending. The rest stays in the ledger."""
 

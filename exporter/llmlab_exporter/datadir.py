@@ -35,6 +35,11 @@ class DataDir:
         """The embedded engine's directory."""
         return self.path / "clickhouse"
 
+    @property
+    def dead_letters(self) -> Path:
+        """The calls that the store refused for good."""
+        return self.path / "dead-letters.jsonl"
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,6 +1,7 @@
 """What Prometheus reads: spend and calls from the durable ledger, so that a restart neither loses nor doubles."""
 
 from collections.abc import Iterable
+from itertools import islice
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -8,13 +9,20 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from llmlab.money import usd
+from llmlab_exporter.disk import Disk
 from llmlab_exporter.ledger.book import Book
+from llmlab_exporter.ledger.totals import OTHER, summary_series
 from llmlab_exporter.store.flusher import Flusher
 from llmlab_exporter.tally import LATENCY_BOUNDS_S, Series, Tally
+from llmlab_exporter.window import Window
 
 _LABELS = ("org", "project", "service_name", "environment", "provider", "model", "operation")
 _TOKEN_TYPES = ("input", "output", "cache_read", "cache_write", "reasoning")
 """`input` and `output` are totals; the others are parts of them, so do not add all five up."""
+
+
+MAX_EXPOSED_SERIES = 5_000
+"""Label sets of which each has a series of its own: 20 MB to scrape. Calls of later ones are summed up."""
 
 
 class SpendCollector(Collector):
@@ -25,7 +33,9 @@ class SpendCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Yield the metric families."""
-        by_series = self._book.totals.by_series.copy()
+        by_series, summed_up = exposed(self._book.totals.by_series.copy())
+        overflowed = self._book.totals.overflowed + summed_up
+        yield CounterMetricFamily("llmlab_exporter_overflowed_requests", "Calls with labels `other`.", overflowed)
         yield from _spend(by_series)
         yield _requests(by_series)
         yield _durations(by_series)
@@ -34,9 +44,10 @@ class SpendCollector(Collector):
 class PipelineCollector(Collector):
     """How far the store is behind the ledger."""
 
-    def __init__(self, book: Book, flusher: Flusher) -> None:
+    def __init__(self, book: Book, flusher: Flusher, disk: Disk) -> None:
         self._book = book
         self._flusher = flusher
+        self._disk = disk
 
     def collect(self) -> Iterable[Metric]:
         """Yield the metric families."""
@@ -49,6 +60,76 @@ class PipelineCollector(Collector):
         yield CounterMetricFamily(
             "llmlab_exporter_store_failures", "Inserts that failed and were tried again.", self._flusher.failures
         )
+        yield CounterMetricFamily(
+            "llmlab_exporter_buried_rows", "Calls that the store refused for good.", self._flusher.buried_rows
+        )
+        dead_letters = self._book.dead_letters.count
+        yield GaugeMetricFamily("llmlab_exporter_dead_letters", "Calls kept aside, refused for good.", dead_letters)
+        yield from self._disk_use()
+
+    def _disk_use(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily("llmlab_exporter_ledger_bytes", "Size of the ledger.", self._disk.ledger_bytes)
+        yield GaugeMetricFamily("llmlab_exporter_free_bytes", "Free bytes on the ledger's disk.", self._disk.free_bytes)
+        yield GaugeMetricFamily(
+            "llmlab_exporter_min_free_bytes", "Free bytes below which spans are refused.", self._disk.min_free_bytes
+        )
+        if (store_bytes := self._flusher.store_bytes) is not None:
+            yield GaugeMetricFamily("llmlab_exporter_store_bytes", "Size of the store's tables.", store_bytes)
+
+
+class DuplicatesCollector(Collector):
+    """Calls that were recorded more than once."""
+
+    def __init__(self, book: Book, window: Window) -> None:
+        self._book = book
+        self._window = window
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the metric families."""
+        duplicates = CounterMetricFamily(
+            "llmlab_exporter_duplicates", "Spans that repeat a call, by how that was found.", labels=["reason"]
+        )
+        for reason, count in {"redelivered": self._book.redelivered, **self._book.duplicates.by_rule}.items():
+            duplicates.add_metric([reason], count)
+        yield duplicates
+        corrections = self._book.duplicates.corrections
+        yield CounterMetricFamily("llmlab_exporter_corrections", "New versions of calls told of again.", corrections)
+        yield GaugeMetricFamily("llmlab_exporter_window_calls", "Calls remembered for that.", len(self._window))
+        yield CounterMetricFamily(
+            "llmlab_exporter_window_forgotten_early",
+            "Calls forgotten before their time for want of room.",
+            self._window.forgotten_early,
+        )
+        yield CounterMetricFamily(
+            "llmlab_exporter_window_cut_short",
+            "Comparisons with more relatives than are looked at.",
+            self._window.cut_short,
+        )
+        held_back = list(self._book.totals.held_back.copy().values())
+        yield GaugeMetricFamily(
+            "llmlab_exporter_held_back_usd",
+            "What llm_cost_usd_total is ahead of the spend, since it must not fall.",
+            float(usd(sum(tally.cost_yocto for tally in held_back))),
+        )
+        yield GaugeMetricFamily(
+            "llmlab_exporter_held_back_requests",
+            "What llm_requests_total is ahead of the calls.",
+            sum(tally.requests for tally in held_back),
+        )
+
+
+def exposed(by_series: dict[Series, Tally]) -> tuple[dict[Series, Tally], int]:
+    """Return what is exposed of the series, the oldest of them as they are, and how many calls were summed up."""
+    kept = dict(islice(by_series.items(), MAX_EXPOSED_SERIES))
+    summed_up = 0
+    rest: dict[Series, Tally] = {}
+    for series, tally in islice(by_series.items(), MAX_EXPOSED_SERIES, None):
+        rest.setdefault(summary_series(series), Tally()).add(tally)
+        summed_up += tally.requests if series.model != OTHER else 0  # the ledger has counted those itself
+    for series, tally in rest.items():
+        if series in kept:
+            tally.add(kept[series])
+    return kept | rest, summed_up
 
 
 def _spend(by_series: dict[Series, Tally]) -> Iterable[Metric]:
@@ -84,7 +165,8 @@ def _durations(by_series: dict[Series, Tally]) -> Metric:
     return durations
 
 
-def register(registry: CollectorRegistry, book: Book, flusher: Flusher) -> None:
+def register(registry: CollectorRegistry, book: Book, flusher: Flusher, disk: Disk, window: Window) -> None:
     """Expose the ledger through a registry."""
     registry.register(SpendCollector(book))
-    registry.register(PipelineCollector(book, flusher))
+    registry.register(PipelineCollector(book, flusher, disk))
+    registry.register(DuplicatesCollector(book, window))

@@ -1,6 +1,6 @@
 """From decoded spans to calls: the dialect is chosen, names are mapped, ids and times are checked.
 
-One bad span never costs its batch: it is counted under a reason, and the sender is told the first one in words.
+One bad span never costs its batch: it is counted under a reason, and the sender is told in words of the first ones.
 """
 
 import logging
@@ -13,6 +13,7 @@ from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.dialects import DIALECTS, EXCEPTION_TYPE
 from llmlab_exporter.provider_names import plain_model, provider_of
 from llmlab_exporter.reading.origin import Defaults, Origin, origin_of
+from llmlab_exporter.reading.sampling import threshold_of
 from llmlab_exporter.reading.values import MAX_TEXT_CHARS
 from llmlab_exporter.span import Attributes, Decoded, RawSpan, Scope, Value
 
@@ -27,8 +28,12 @@ AHEAD_NS = 86_400 * 10**9
 """How far a sender's clock may be ahead of ours; a wrong time zone is less."""
 
 
+MAX_TOLD = 5
+"""Refused spans of a request that its sender is told of in words."""
+
+
 class RefusedSpan(ValueError):
-    """A span that can never be accepted."""
+    """A span that can never be accepted; the message goes on from `it has`."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -44,7 +49,7 @@ def normalise(decoded: Decoded, defaults: Defaults | None = None, *, latest_ns: 
     calls: list[Call] = []
     ignored = decoded.skipped
     refused = Counter({"malformed": len(decoded.broken)} if decoded.broken else {})
-    rejection = decoded.broken[0] if decoded.broken else ""
+    told = [*decoded.broken[:MAX_TOLD]]
     for group in decoded.groups:
         origin = origin_of(group.resource, defaults or Defaults())
         claimed = dialect_of_scope(group.scope.name[:MAX_TEXT_CHARS])
@@ -53,13 +58,19 @@ def normalise(decoded: Decoded, defaults: Defaults | None = None, *, latest_ns: 
                 call = _call(span, group.scope, claimed, origin, latest_ns)
             except RefusedSpan as refusal:
                 refused[refusal.reason] += 1
-                rejection = rejection or str(refusal)
+                if len(told) < MAX_TOLD:
+                    told.append(f"span {span.span_id.hex()[:32]} of trace {span.trace_id.hex()[:64]} has {refusal}")
                 continue
             if call is None:
                 ignored += 1
             else:
                 calls.append(call)
-    return Intake(calls, ignored, dict(refused), rejection)
+    return Intake(calls, ignored, dict(refused), _told(told, refused.total()))
+
+
+def _told(told: list[str], refused: int) -> str:
+    more = refused - len(told)
+    return "; ".join([*told, f"and {more} more spans were refused"] if more else told)
 
 
 @lru_cache(maxsize=1024)
@@ -123,6 +134,7 @@ def _call(span: RawSpan, scope: Scope, claimed: Dialect | None, origin: Origin, 
         plain_model(model, provider) if "/" in model else model,
         reading,
         scope.name[:MAX_TEXT_CHARS],
+        threshold_of(span.trace_state) if span.trace_state else 0,
     )
 
 
@@ -131,7 +143,7 @@ def _read(dialect: Dialect, span: RawSpan, scope: Scope) -> Reading | None:
         return dialect.read(span, scope)
     except Exception as error:
         _log.exception("the dialect %s cannot read a span of %.200r %.50r", dialect.name, scope.name, scope.version)
-        raise RefusedSpan("unreadable", f"a span that the dialect {dialect.name} cannot read: {error!r}") from error
+        raise RefusedSpan("unreadable", f"values that the dialect {dialect.name} cannot read: {error!r}") from error
 
 
 def _id(raw: bytes, size: int, name: str) -> bytes:
@@ -152,8 +164,8 @@ def _times(span: RawSpan, latest_ns: int) -> tuple[int, int]:
     if not EARLIEST_NS <= end_ns <= latest_ns:
         raise RefusedSpan(
             "bad_time",
-            f"a span that ends at {end_ns} ns since 1970, which is before 2020 or more than a day ahead of the "
-            "exporter; set the sender's clock",
+            f"an end at {end_ns} ns since 1970, which is before 2020 or more than a day ahead of the exporter; "
+            "set the sender's clock",
         )
     start_ns = span.start_ns or end_ns
     return (start_ns, end_ns) if EARLIEST_NS <= start_ns <= end_ns else (end_ns, end_ns)

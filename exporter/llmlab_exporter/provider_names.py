@@ -1,5 +1,6 @@
 """Who bills a call: the conventions' name of the provider, from whatever a span says."""
 
+import re
 from functools import lru_cache
 
 from llmlab.hosts import provider_at
@@ -73,6 +74,15 @@ _PREFIXES = frozenset({"openai", "anthropic", "groq", "deepseek", "openrouter", 
 _FLAVOURS = (".chat", ".messages", ".responses", ".completion", ".embedding", ".image", ".speech", ".transcription")
 """What the Vercel AI SDK appends to name the API."""
 
+_BEDROCK_MODEL = re.compile(
+    r"(arn:aws[a-z-]*:bedrock:|((us|us-gov|eu|apac|au|ca|jp|sa|global)\.)?"
+    r"(ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshotai?|nvidia|openai|qwen|writer)\.[a-z])"
+)
+"""Model ids and inference profiles of Bedrock: docs.aws.amazon.com/bedrock, "Supported foundation models", 2026-11."""
+
+_LINGUA_FRANCA = "openai"
+"""The provider whose API the others speak too."""
+
 _MODEL_PREFIXES = (
     ("gpt-", "openai"),
     ("chatgpt-", "openai"),
@@ -83,6 +93,12 @@ _MODEL_PREFIXES = (
     ("text-embedding-ada-", "openai"),
     ("claude-", "anthropic"),
     ("gemini-", "gcp.gemini"),
+    ("deepseek-chat", "deepseek"),
+    ("deepseek-reasoner", "deepseek"),
+    ("mistral-large-", "mistral_ai"),
+    ("mistral-medium-", "mistral_ai"),
+    ("mistral-small-", "mistral_ai"),
+    ("grok-", "x_ai"),
 )
 """Models that are sold under these plain names by one provider; elsewhere they bear another prefix."""
 
@@ -92,10 +108,15 @@ def provider_of(said: str, host: str, model: str) -> str:
     """Return who bills a call; "" when nobody knows.
 
     The host is believed first: a client of OpenAI's API may talk to a dozen providers and says `openai` of them all.
-    The model is the last resort.
+    The model is the last resort, and refutes an `openai` that cannot be.
     """
     found = provider_at(host) if host else None
-    return found or _named(said) or _sells(model) or _sells_prefixed(model)
+    if found:
+        return found
+    named = _named(said)
+    if named == _LINGUA_FRANCA:
+        return _sells(model) or named
+    return named or _sells(model) or _sells_prefixed(model)
 
 
 def _named(said: str) -> str:
@@ -106,6 +127,8 @@ def _named(said: str) -> str:
 
 
 def _sells(model: str) -> str:
+    if _BEDROCK_MODEL.match(model):
+        return "aws.bedrock"
     return next((provider for prefix, provider in _MODEL_PREFIXES if model.startswith(prefix)), "")
 
 

@@ -139,6 +139,7 @@ COLUMNS: tuple[Column, ...] = (
     _column("session_id", "reading.session"),
     _column("run_id", "reading.run"),
     Column("flaws", _TEXT, _flaws),
+    _column("sampling_threshold", "call.sampling_threshold", pa.uint64()),
 )
 
 CHANGEABLE = (
@@ -177,7 +178,7 @@ def record_batch(lines: Sequence[Line]) -> pa.RecordBatch:
 
 
 def _transpose(lines: Sequence[Line]) -> Transposed:
-    calls, prices, _, computed = zip(*lines, strict=True)
+    calls, prices, _, computed, *_ = zip(*lines, strict=True)
     call: Any = Call._make(zip(*calls, strict=True))
     reading: Any = Reading._make(zip(*call.reading, strict=True))
     usage = Usage._make(zip(*reading.usage, strict=True))

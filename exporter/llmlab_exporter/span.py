@@ -40,6 +40,8 @@ class RawSpan(NamedTuple):
     """Those that were wanted; perhaps others too."""
     events: Sequence[Event] = ()
     """Empty unless they were wanted."""
+    trace_state: str = ""
+    """As W3C Trace Context writes it."""
 
 
 class SpanGroup(NamedTuple):

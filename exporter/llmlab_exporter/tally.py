@@ -30,6 +30,17 @@ class Series(NamedTuple):
     outcome: str
 
 
+MAX_SAMPLINGS = 16
+"""Beyond so many thresholds in one sum, new ones are counted under 0: an application samples at one, or a few."""
+
+
+class Sampled(NamedTuple):
+    """Calls of one sampling threshold, as measured: nothing is extrapolated here."""
+
+    requests: int
+    cost_yocto: int
+
+
 @dataclass(slots=True)
 class Tally:
     """Sums over the calls of one series. Token sums count only what was reported."""
@@ -52,6 +63,8 @@ class Tally:
     duration_ns: int = 0
     latency: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS_S) + 1))
     """Calls per latency bucket, not cumulated; the last one is above every bound."""
+    sampled: "dict[int, Sampled] | None" = None
+    """Those of the calls that stand for others, by their sampling threshold; 0 where it is one of too many."""
 
     def count(self, call: Call, priced: Priced) -> None:
         """Add one call."""
@@ -73,6 +86,12 @@ class Tally:
         duration_ns = call.end_ns - call.start_ns
         self.duration_ns += duration_ns
         self.latency[bisect_left(LATENCY_BOUNDS_S, duration_ns / 1e9)] += 1
+        if call.sampling_threshold:
+            self.count_sampled(call.sampling_threshold, Sampled(1, priced.cost_yocto or 0))
+
+    def count_sampled(self, threshold: int, calls: "Sampled") -> None:
+        """Add calls, which are counted otherwise already, to those that stand for others."""
+        self.sampled = add_sampled(self.sampled or {}, {threshold: calls}) or None
 
     def add(self, other: "Tally") -> None:
         """Add the calls of another tally."""
@@ -89,7 +108,46 @@ class Tally:
         self.cost_yocto += other.cost_yocto
         self.duration_ns += other.duration_ns
         self.latency = [mine + theirs for mine, theirs in zip(self.latency, other.latency, strict=True)]
+        if other.sampled:
+            self.sampled = add_sampled(self.sampled or {}, other.sampled) or None
 
+    def take_debt(self, debt: "Tally") -> "Tally":
+        """Pay a debt, field by field, keep what is left, at least 0, and return what could not be paid."""
+        unpaid = Tally()
+        for name in Tally.__dataclass_fields__:
+            if name not in {"latency", "sampled"}:
+                left = getattr(self, name) - getattr(debt, name)
+                setattr(self, name, max(left, 0))
+                setattr(unpaid, name, max(-left, 0))
+        left = [mine - owed for mine, owed in zip(self.latency, debt.latency, strict=True)]
+        self.latency = [max(count, 0) for count in left]
+        unpaid.latency = [max(-count, 0) for count in left]
+        return unpaid
+
+    def subtract(self, other: "Tally") -> None:
+        """Take the calls of another tally away; what is left may be negative."""
+        for name in Tally.__dataclass_fields__:
+            if name not in {"latency", "sampled"}:
+                setattr(self, name, getattr(self, name) - getattr(other, name))
+        self.latency = [mine - theirs for mine, theirs in zip(self.latency, other.latency, strict=True)]
+        if other.sampled:
+            negative = {threshold: Sampled(-calls, -cost) for threshold, (calls, cost) in other.sampled.items()}
+            self.sampled = add_sampled(self.sampled or {}, negative) or None
+
+
+def add_sampled(these: dict[int, Sampled], those: dict[int, Sampled]) -> dict[int, Sampled]:
+    """Add up calls that stand for others, threshold by threshold."""
+    added = these.copy()
+    for threshold, calls in those.items():
+        kept = threshold if threshold in added or len(added) < MAX_SAMPLINGS else 0
+        requests, cost_yocto = added.get(kept, _NOTHING)
+        added[kept] = Sampled(requests + calls.requests, cost_yocto + calls.cost_yocto)
+        if added[kept] == _NOTHING:
+            del added[kept]
+    return added
+
+
+_NOTHING = Sampled(0, 0)
 
 Tallies = dict[tuple[int, Series], Tally]
 """By the bucket's start (Unix seconds) and the series."""
@@ -101,7 +159,7 @@ def tally(lines: Iterable[Line]) -> Tallies:
     Spans that repeat or surround a billed call are stored but not counted: they were no requests.
     """
     tallies: Tallies = {}
-    for call, priced, duplicate_of, _ in lines:
+    for call, priced, duplicate_of, *_ in lines:
         reading = call.reading
         if duplicate_of or not (reading.billable or reading.error):
             continue

@@ -1,18 +1,27 @@
 """What the exporter counts about itself: every span has one fate, and every refusal a reason."""
 
+import logging
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from llmlab.money import usd
 from llmlab_exporter.assess import Line
-from llmlab_exporter.call import Intake
+from llmlab_exporter.call import Call, Intake
+from llmlab_exporter.reading.sampling import adjusted
 
 disable_created_metrics()  # one more series for each counter, and Prometheus knows when it first saw it
 
 
 MAX_COMPARED_MODELS = 500
 """Beyond so many models whose providers say what calls cost, new ones are counted under `other`."""
+
+MAX_SAMPLING_SERVICES = 500
+"""Beyond so many services that sample, new ones are counted under `other`, and not warned of."""
+
+OTHER = "other"
+
+log = logging.getLogger(__name__)
 
 
 class Telemetry:
@@ -45,6 +54,13 @@ class Telemetry:
             ["signal"],
             registry=registry,
         )
+        self._sampled = Counter(
+            "llmlab_exporter_sampled_spans",
+            "Spans of calls whose sender left out others, by its sampling: sums are a lower bound.",
+            ["service_name"],
+            registry=registry,
+        )
+        self._sampling_services: set[str] = set()
         self._compared = Counter(
             "llmlab_exporter_provider_cost_compared_usd",
             "Computed cost of calls for which the provider returned a cost too, in USD.",
@@ -74,18 +90,36 @@ class Telemetry:
         self._spans.labels("accepted").inc(len(intake.calls) - redelivered)
         self._spans.labels("redelivered").inc(redelivered)
         self._spans.labels("ignored").inc(intake.ignored)
+        for call in intake.calls:
+            if call.sampling_threshold:
+                self._count_sampled(call)
         for reason, spans in intake.rejected.items():
             self._spans.labels("rejected").inc(spans)
             self._rejected.labels(reason).inc(spans)
 
+    def _count_sampled(self, call: Call) -> None:
+        service = call.service
+        if service not in self._sampling_services:
+            if len(self._sampling_services) >= MAX_SAMPLING_SERVICES:
+                service = OTHER
+            else:
+                self._sampling_services.add(service)
+                log.warning(
+                    "the service %.200r sends a sample of its spans, 1 in %.6g: what it spends is a lower bound; "
+                    "let it send all of them, or see 'llmlab status --extrapolate'",
+                    service,
+                    float(adjusted(call.sampling_threshold)),
+                )
+        self._sampled.labels(service).inc()
+
     def count_comparisons(self, lines: Iterable[Line]) -> None:
         """Compare what providers said with what was computed, for calls that were committed."""
-        for call, priced, _, computed in lines:
+        for call, priced, _, computed, *_ in lines:
             if priced is computed or priced.cost_yocto is None or computed.cost_yocto is None:
                 continue
             model = (call.provider, call.model)
             if model not in self._compared_models and len(self._compared_models) >= MAX_COMPARED_MODELS:
-                model = ("other", "other")
+                model = (OTHER, OTHER)
             self._compared_models.add(model)
             difference = priced.cost_yocto - computed.cost_yocto
             self._compared.labels(*model).inc(float(usd(computed.cost_yocto)))

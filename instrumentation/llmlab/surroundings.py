@@ -60,8 +60,14 @@ def of(current: context.Context) -> Surroundings:
 def enter(owner: object, tags: Tags, block: Tracked | None, inside: context.Context | None = None) -> None:
     """Begin a block. `inside` is the context to put it into, by default the present one."""
     before = context.get_current()
-    surroundings = Surroundings(tags, block, owner, before)
-    context.attach(context.set_value(_KEY, surroundings, before if inside is None else inside))
+    context.attach(within(owner, tags, block, before, inside))
+
+
+def within(
+    owner: object, tags: Tags, block: Tracked | None, before: context.Context, inside: context.Context | None = None
+) -> context.Context:
+    """Return the context inside a block that begins in the context `before`."""
+    return context.set_value(_KEY, Surroundings(tags, block, owner, before), before if inside is None else inside)
 
 
 def place(around: context.Context, tags: Tags) -> context.Context:

@@ -2,6 +2,7 @@ import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,11 +12,12 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from ledger.entries import SERIES, key
-from llmlab.money import YOCTO_PER_USD
+from llmlab.money import YOCTO_PER_USD, usd
 from llmlab_exporter.api import costs
 from llmlab_exporter.ledger.book import Book, Entry
 from llmlab_exporter.ledger.summary import Model, Summary, total
-from llmlab_exporter.tally import BUCKET_S, Tally
+from llmlab_exporter.reading.sampling import ALL, adjusted
+from llmlab_exporter.tally import BUCKET_S, MAX_SAMPLINGS, Sampled, Tally
 
 GPT = Model("openai", "gpt-5-mini")
 
@@ -126,10 +128,73 @@ def test_every_quarter_of_an_hour_is_in_exactly_one_day(
 
 @pytest.mark.parametrize(
     ("query", "named"),
-    [("?days=0", "days='0'"), ("?days=x", "days='x'"), ("?days=9999", "366"), ("?tz=Mars/Base", "Mars/Base")],
+    [
+        ("?days=0", "days='0'"),
+        ("?days=x", "days='x'"),
+        ("?days=9999", "366"),
+        ("?tz=Mars/Base", "Mars/Base"),
+        ("?extrapolate=1", "'1'"),
+    ],
 )
 def test_a_wrong_question_is_answered_with_what_is_wrong(ledger: Ledger, query: str, named: str) -> None:
     with TestClient(Starlette(routes=costs.routes(Summary(ledger.path), dict, str))) as client:
         answer = client.get(f"/api/costs/summary{query}")
     assert answer.status_code == 400
     assert named in answer.json()["error"]
+
+
+def sampled_spend(ledger: Ledger, threshold: int, requests: int, cost_yocto: int) -> None:
+    bucket = int(datetime.now(tz=UTC).timestamp()) // BUCKET_S * BUCKET_S
+    tally = Tally(requests=requests, priced=requests, cost_yocto=cost_yocto)
+    tally.count_sampled(threshold, Sampled(requests, cost_yocto))
+    ledger.spans += 1
+    ledger.book.commit([Entry(key(ledger.spans), {(bucket, SERIES): tally}, 1, b"")])
+
+
+def test_without_sampling_nothing_is_said_of_it(ledger: Ledger) -> None:
+    ledger.spend(datetime.now(tz=UTC), 1)
+    assert ask(ledger, "?extrapolate=true")["sampling"] is None
+
+
+def test_sampled_calls_make_the_sums_a_lower_bound_and_nothing_more(ledger: Ledger) -> None:
+    ledger.spend(datetime.now(tz=UTC), 2 * YOCTO_PER_USD)
+    sampled_spend(ledger, ALL // 4 * 3, 5, 5 * YOCTO_PER_USD)
+    answer = ask(ledger)
+    assert answer["total_spend"] == 7
+    assert answer["sampling"] == {
+        "lower_bound": True,
+        "periods": {
+            key_0: [{"requests": 5, "spend": Decimal(5), "one_in": 4}]
+            for key_0 in ("today", "month", "all_time", "window")
+        },
+    }
+
+
+def test_extrapolation_stands_beside_the_measured_sums_and_is_exact(ledger: Ledger) -> None:
+    ledger.spend(datetime.now(tz=UTC), 2 * YOCTO_PER_USD)
+    sampled_spend(ledger, ALL // 4 * 3, 5, 5 * YOCTO_PER_USD)
+    sampled_spend(ledger, ALL // 4 * 3, 1, 1)
+    third = ALL - ALL // 3
+    sampled_spend(ledger, third, 3, 10**24 + 1)
+    answer: Any = ask(ledger, "?extrapolate=true")
+    exact = 2 * 10**24 + 4 * (5 * 10**24 + 1) + (10**24 + 1) * adjusted(third)
+    extrapolated = answer["sampling"]["extrapolated"]
+    assert extrapolated["periods"]["all_time"] == {"requests": 1 + 4 * 6 + 9, "spend": usd(round(exact))}
+    assert extrapolated["models"] == [
+        {"provider": "openai", "model": "gpt-5-mini", **extrapolated["periods"]["window"]}
+    ]
+    assert answer["total_spend"] == Decimal("8.000000000000000000000002")
+
+
+def test_a_flood_of_sampling_rates_is_bounded_and_no_call_is_lost(ledger: Ledger) -> None:
+    for threshold in range(1, 100):
+        sampled_spend(ledger, threshold, 1, 1)
+    answer: Any = ask(ledger, "?extrapolate=true")
+    rates = answer["sampling"]["periods"]["window"]
+    assert len(rates) == MAX_SAMPLINGS + 1
+    assert sum(rate["requests"] for rate in rates) == 99
+    assert rates[0] == {
+        "requests": 99 - MAX_SAMPLINGS,
+        "spend": (99 - MAX_SAMPLINGS) * Decimal("1e-24"),
+        "one_in": None,
+    }

@@ -55,7 +55,7 @@ def test_a_call_of_another_project_is_still_the_same_call() -> None:
     ours = span({**CHAT, "llmlab.project": "search"})
     theirs = span(CHAT, span_id=b"\1" * 8, parent_id=ours.span_id)
     found = lines({"llmlab.project": "web"}, (OURS, ours), (THEIRS, theirs))
-    assert [bool(line.duplicate_of) for line in found] == [True, False]
+    assert [bool(line.duplicate_of) for line in found] == [False, True]
     assert sum(line.call.reading.billable for line in found) == 1
 
 

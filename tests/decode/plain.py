@@ -36,6 +36,7 @@ def _span(span: Span, wanted: Wanted) -> RawSpan:
         failed=span.status.code == Status.STATUS_CODE_ERROR,
         attributes=_attributes(span.attributes, wanted.keys),
         events=events if wanted.events else (),
+        trace_state=span.trace_state,
     )
 
 

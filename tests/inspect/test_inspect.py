@@ -130,7 +130,8 @@ class TestJson:
         file.write_bytes(request.SerializeToString())
         result = run("--json", file)
         assert (result.exit_code, result.stdout) == (0, "")
-        assert result.stderr == (f"warning: {file}: 1 refused, the first for a trace id of 5 bytes; it must have 16\n")
+        said = "span 9eec7bdcf8d82c3e of trace 73686f7274 has a trace id of 5 bytes; it must have 16"
+        assert result.stderr == f"warning: {file}: 1 refused: {said}\n"
 
 
 class TestTable:

@@ -39,6 +39,32 @@ def of_model(model: str, request: dict[str, Any]) -> dict[str, Any]:
     return {**request, "model": model}
 
 
+BATCH: Any = (
+    {"custom_id": "one", "params": MESSAGE},
+    {"custom_id": "two", "params": of_model("expired", MESSAGE)},
+    {"custom_id": "three", "params": of_model("error-400", MESSAGE)},
+    {"custom_id": "four", "params": {**of_model("claude-opus-4-5", MESSAGE), "max_tokens": 2}},
+)
+"""The requests of a batch, of which two succeed."""
+
+COMPACTION: dict[str, Any] = {
+    "type": "compaction",
+    "input_tokens": 1000,
+    "cache_read_input_tokens": 300,
+    "cache_creation_input_tokens": 40,
+    "cache_creation": {"ephemeral_5m_input_tokens": 40, "ephemeral_1h_input_tokens": 0},
+    "output_tokens": 70,
+}
+COMPACTED: dict[str, Any] = {
+    "input_tokens": 20,
+    "cache_read_input_tokens": 500,
+    "cache_creation_input_tokens": 0,
+    "output_tokens": 9,
+    "iterations": [COMPACTION, {**COMPACTION, "type": "message", "input_tokens": 20, "output_tokens": 9}],
+}
+"""The usage of a message before which a pass had compacted the conversation."""
+
+
 @makes("messages.create")
 async def plain(client: Any) -> Any:
     return seen(await have(client.messages.create(**MESSAGE)))

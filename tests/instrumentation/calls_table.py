@@ -36,8 +36,15 @@ _NEVER_STREAMED = {
     "google-genai": ("models.generate_content", "chats.send_message", "models.embed_content"),
     "groq": ("embeddings.create",),
     "langchain-core": ("embeddings",),
+    "litellm": ("embedding",),
     "mistralai": ("chat.complete", "agents.complete", "fim.complete", "embeddings.create"),
-    "openai": ("chat.completions.parse", "responses.parse", "responses.compact", "embeddings.create"),
+    "openai": (
+        "audio.speech.create",
+        "chat.completions.parse",
+        "embeddings.create",
+        "responses.compact",
+        "responses.parse",
+    ),
 }
 _NO_CALL_WHEN_REFUSED = {"messages.batches.results", "beta.messages.batches.results"}  # billed before they are fetched
 

@@ -18,6 +18,7 @@ from llmlab.instrumentor import LLMLabInstrumentor
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import anthropic
     import openai
 
 __all__ = ["pytest_configure"]
@@ -60,6 +61,13 @@ def instrumentor(tracer_provider: TracerProvider) -> Iterator[LLMLabInstrumentor
 def client(provider: FakeProvider) -> Iterator[openai.OpenAI]:
     openai = pytest.importorskip("openai", reason="another SDK is under test")
     with openai.OpenAI(base_url=provider.openai_url, api_key="fake", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def claude(provider: FakeProvider) -> Iterator[anthropic.Anthropic]:
+    anthropic = pytest.importorskip("anthropic", reason="another SDK is under test")
+    with anthropic.Anthropic(base_url=provider.anthropic_url, api_key="fake", max_retries=0) as client:
         yield client
 
 

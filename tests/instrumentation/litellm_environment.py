@@ -8,13 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from environments import ROOT, find_uv
-from instrumentation.oldest import TOOLS, lowest
+from instrumentation.oldest import COMPANIONS, TOOLS, lowest
 from llmlab.providers.litellm import PROVIDER
 
 CHECKS = Path(__file__).parent / "litellm_inside" / "check_litellm.py"
 NEWEST = "1.106.2"
-COMPANIONS = ("fastapi", "mcp", "orjson", "soundfile")
-"""What LiteLLM imports in its caches and its Responses API, without depending on them."""
 
 
 def wanted_version() -> str:
@@ -27,7 +25,7 @@ def python_with_litellm() -> Path:
     if find_spec("litellm") is not None:
         return Path(sys.executable)
     wanted = wanted_version()
-    requirements = [f"litellm=={wanted}", *COMPANIONS, *(f"{tool}=={version(tool)}" for tool in TOOLS)]
+    requirements = [f"litellm=={wanted}", *COMPANIONS["litellm"], *(f"{tool}=={version(tool)}" for tool in TOOLS)]
     directory = ROOT / ".cache" / "litellm" / wanted
     python, made_of = directory / "bin" / "python", directory / "requirements.txt"
     if not made_of.exists() or made_of.read_text() != "\n".join(requirements):

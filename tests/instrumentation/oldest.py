@@ -47,6 +47,9 @@ COMPANIONS = {
     "bedrock": ("boto3",),
     "langchain": ("langchain-anthropic", "langchain-openai"),
     "huggingface-hub": ("aiohttp", "numpy"),  # its asynchronous client of old, and embeddings
+    # What it imports for Bedrock, for retries, in its caches and its Responses API, without depending on them; and the
+    # launcher, because its example cannot run beside the others.
+    "litellm": ("boto3", "fastapi", "mcp", "opentelemetry-distro", "orjson", "soundfile", "tenacity"),
 }
 """What the tests of one SDK need beside it."""
 

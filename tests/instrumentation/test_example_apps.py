@@ -2,17 +2,26 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.request import Request, urlopen
 
 import pytest
 
+from fake_provider.server import listen
 from fake_provider.testing import FakeProvider
 
 APPS = Path(__file__).parents[2] / "examples" / "apps"
 LAUNCHER = Path(sys.executable).with_name("opentelemetry-instrument")
+UVICORN = LAUNCHER.with_name("uvicorn")
+TO_CONSOLE = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
 
 
 class App(NamedTuple):
@@ -49,14 +58,15 @@ EXAMPLES = (
         },
         "anthropic,openai",
     ),
+    App("openai_app", {"OPENAI_BASE_URL": "{url}/v1", "OPENAI_API_KEY": "fake"}, "openai"),
     App("huggingface_app", {"HF_CHAT_URL": "{url}/v1", "HF_TOKEN": "hf_fake"}, "huggingface"),
 )
 
 
 @pytest.mark.parametrize("app", EXAMPLES, ids=lambda app: app.name)
 def test_every_billed_call_of_the_application_is_one_span(app: App, provider: FakeProvider) -> None:
-    environment = os.environ | {name: value.format(url=provider.url) for name, value in app.environment.items()}
-    environment |= {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+    environment = os.environ | TO_CONSOLE
+    environment |= {name: value.format(url=provider.url) for name, value in app.environment.items()}
     program = APPS / f"{app.name}.py"
     ended = subprocess.run(
         [LAUNCHER, sys.executable, program], env=environment, capture_output=True, text=True, check=False, timeout=60
@@ -68,6 +78,63 @@ def test_every_billed_call_of_the_application_is_one_span(app: App, provider: Fa
     for each in attributes:
         assert each["llmlab.usage.source"] == "reported"
     assert {each["gen_ai.provider.name"] for each in attributes} == set(app.providers.split(","))
+
+
+class Asked(NamedTuple):
+    user: str
+    feature: str
+    text: str
+
+
+@contextmanager
+def service(environment: dict[str, str]) -> Generator[tuple[str, subprocess.Popen[str]]]:
+    """Run the service as its documentation says, on a socket that is open already; yield its address."""
+    with listen() as socket:  # closed here when the service has it, so that nobody waits for one that did not start
+        url = f"http://127.0.0.1:{socket.getsockname()[1]}"
+        command = [LAUNCHER, UVICORN, "--app-dir", APPS, "--fd", str(socket.fileno()), "fastapi_service:app"]
+        process = subprocess.Popen(
+            command,
+            env=os.environ | TO_CONSOLE | environment,
+            pass_fds=[socket.fileno()],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+    try:
+        yield url, process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ask(url: str, asked: Asked) -> str:
+    headers = {"x-user-id": asked.user, "x-feature": asked.feature, "content-type": "application/json"}
+    request = Request(f"{url}/answers", json.dumps({"text": asked.text}).encode(), headers)
+    with urlopen(request, timeout=30) as response:
+        return response.read().decode()
+
+
+def test_each_call_of_a_service_belongs_to_the_user_of_its_request(provider: FakeProvider) -> None:
+    # Questions of different lengths, so that the tokens tell whose call it was.
+    questions = [Asked(f"u{number}", f"f{number % 3}", "word " * (4 * number + 1)) for number in range(10)]
+    environment = {"OPENAI_BASE_URL": provider.openai_url, "OPENAI_API_KEY": "fake", "MODEL": "slow"}
+    with service(environment) as (url, process):
+        with ThreadPoolExecutor(len(questions)) as pool:
+            answers = list(pool.map(partial(ask, url), questions))
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    assert all(answer.startswith("You asked: word") for answer in answers)
+    billed = {
+        request.body["messages"][0]["content"]: request.usage["prompt_tokens"]
+        for request in provider.requests
+        if request.usage is not None
+    }
+    assert len(set(billed.values())) == len(questions)
+    recorded = [
+        (span["llmlab.user"], span["llmlab.feature"], span["gen_ai.usage.input_tokens"], span["llmlab.usage.source"])
+        for span in (span["attributes"] for span in spans_in(output))
+    ]
+    assert sorted(recorded) == [(asked.user, asked.feature, billed[asked.text], "reported") for asked in questions]
 
 
 def spans_in(output: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import cohere
 import groq
 import openai
 import pytest
-from google import genai
+from google.genai import Client as GeminiClient
 from huggingface_hub import InferenceClient
 from mistralai.client import Mistral
 
@@ -72,7 +72,7 @@ def cohere_chat_1(provider: FakeProvider) -> Any:
 
 
 def gemini(provider: FakeProvider) -> Any:
-    client = genai.Client(api_key="fake", http_options={"base_url": provider.url})
+    client = GeminiClient(api_key="fake", http_options={"base_url": provider.url})
     yield from client.models.generate_content_stream(model="gemini-2.5-flash", contents="one two three four")
 
 
@@ -82,8 +82,8 @@ def groq_chat(provider: FakeProvider) -> Any:
 
 
 def huggingface_chat(provider: FakeProvider) -> Any:
-    client = InferenceClient(base_url=provider.openai_url, token="fake")
-    yield from client.chat_completion(ASK, stream=True, stream_options={"include_usage": True})  # pyright: ignore[reportArgumentType]
+    client: Any = InferenceClient(base_url=provider.openai_url, token="fake")
+    yield from client.chat_completion(ASK, stream=True, stream_options={"include_usage": True})
 
 
 def huggingface_text(provider: FakeProvider) -> Any:

@@ -188,6 +188,17 @@ def test_a_transcription_as_text_reports_nothing(
     assert not caplog.records
 
 
+def test_a_transcription_as_text_that_is_streamed_reports_nothing(
+    client: openai.OpenAI, spans: Spans, caplog: pytest.LogCaptureFixture
+) -> None:
+    create = client.audio.transcriptions.with_streaming_response.create
+    with create(model="whisper-1", file=FILE, response_format="text") as response:
+        assert response.read() == b"one two three"
+    assert not spans.usage()
+    assert "llmlab.usage.source" not in spans.attributes()
+    assert not caplog.records
+
+
 def test_content_is_never_recorded(client: openai.OpenAI, spans: Spans) -> None:
     secret = "xyzzy"  # noqa: S105 - no password, but nothing that may be seen either
     client.images.generate(model="gpt-image-1", prompt=secret, user=secret)

@@ -7,7 +7,6 @@ from typing import Any
 import openai
 import pytest
 from opentelemetry.trace import StatusCode
-from pydantic import ValidationError
 
 from fake_provider.testing import FakeProvider
 from instrumentation.cells import Cells, every_failure, every_stream, every_way
@@ -15,7 +14,6 @@ from instrumentation.reading import Way, leave_early, of_model
 from instrumentation.responses_ways import ASK, STREAM, WAYS, compacted
 from instrumentation.sdk_versions import requires
 from instrumentation.spans import Spans
-from instrumentation.ways import Verdict
 from llmlab.instrumentor import LLMLabInstrumentor
 
 pytestmark = [pytest.mark.usefixtures("instrumentor"), requires("openai", "1.66")]
@@ -288,9 +286,3 @@ class TestHelper:
         with pytest.raises(openai.APIStatusError), client.responses.stream(response_id="resp_unknown"):
             pass
         assert not spans.all()
-
-
-def test_an_answer_that_breaks_the_wanted_form_is_the_callers_error(client: openai.OpenAI, spans: Spans) -> None:
-    with pytest.raises(ValidationError):
-        client.responses.parse(**ASK, text_format=Verdict)
-    assert spans.attributes()["error.type"] == "ValidationError"

@@ -12,7 +12,7 @@ from ledger.entries import BUCKET, SERIES, entry, key
 from llmlab_exporter.ledger.book import Book
 from llmlab_exporter.ledger.schema import SUMS, LedgerTooNew
 from llmlab_exporter.ledger.seen import NUMBERS, Seen
-from llmlab_exporter.tally import Series, Tally
+from llmlab_exporter.tally import Sampled, Series, Tally
 
 
 def open_book(tmp_path: Path) -> Book:
@@ -148,6 +148,35 @@ def test_too_many_series_are_summed_up_under_other(tmp_path: Path, monkeypatch: 
         "model-1": 1,
         "other": 3,
     }
+    assert book.totals.overflowed == 3
+    book.close()
+    again = open_book(tmp_path)
+    assert again.totals.overflowed == 3
+    again.close()
+
+
+def test_a_flood_of_services_is_bounded_too_and_no_cost_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llmlab_exporter.ledger.totals.MAX_SERIES", 2)
+    monkeypatch.setattr("llmlab_exporter.ledger.totals.MAX_OTHER_SERIES", 3)
+    book = open_book(tmp_path)
+    for number in range(20):
+        series = SERIES._replace(service_name=f"service-{number}", model=f"model-{number}")
+        book.commit([entry(key(number), cost_yocto=1, series=series)])
+    assert len(book.totals.by_series) == 2 + 3 + 1
+    rest = SERIES._replace(**dict.fromkeys(set(Series._fields) - {"outcome"}, "other"))
+    assert book.totals.by_series[rest].cost_yocto == 15
+    assert book.totals.overflowed == 18
+    book.close()
+
+
+def test_a_commit_that_failed_overflows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llmlab_exporter.ledger.totals.MAX_SERIES", 0)
+    book = open_book(tmp_path)
+    book.commit([entry(key(1))])
+    assert not book.commit([entry(key(2)), entry(key(1))])
+    assert book.totals.overflowed == 1
     book.close()
 
 
@@ -162,7 +191,10 @@ def test_a_ledger_of_a_later_version_is_refused(tmp_path: Path) -> None:
 def test_the_tables_have_a_column_for_every_sum(tmp_path: Path) -> None:
     book = open_book(tmp_path)
     db = sqlite3.connect(tmp_path / "ledger.sqlite")
-    for table, others in (("series", {"id", *Series._fields, "latency"}), ("spend", {"bucket", "series"})):
+    for table, others in (
+        ("series", {"id", *Series._fields, "latency", "held_back"}),
+        ("spend", {"bucket", "series", "sampled"}),
+    ):
         columns = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
         assert columns == others | set(SUMS) | {"cost_yocto"}
     db.close()
@@ -227,3 +259,11 @@ def test_a_tally_adds_like_its_calls() -> None:
     left, right = Tally(requests=1, cost_yocto=2, latency=[1] * 11), Tally(requests=3, cost_yocto=4, latency=[2] * 11)
     left.add(right)
     assert (left.requests, left.cost_yocto, left.latency) == (4, 6, [3] * 11)
+
+
+def test_sampled_calls_that_are_taken_back_leave_nothing() -> None:
+    left, right = Tally(), Tally()
+    left.count_sampled(7, Sampled(2, 5))
+    right.count_sampled(7, Sampled(-2, -5))
+    left.add(right)
+    assert left == Tally()

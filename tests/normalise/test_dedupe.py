@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlab.usage import NO_USAGE, Usage
-from llmlab_exporter.call import Call
-from llmlab_exporter.dedupe import duplicates
+from llmlab_exporter.call import PROVIDER_ANSWERED, STREAM_BEGAN, STREAM_ENDED, Call
+from llmlab_exporter.dedupe import duplicates, merged
 from normalise.spans import call
 
 SOME = Usage(10, 5)
@@ -24,17 +24,34 @@ class Seen:
     usage: Usage = SOME
     project: str = "default"
     scope: str = "llmlab"
+    layer: str = ""
+    start: int = 0
+    end: int = 10
+    model: str = "m"
+    service: str = "s"
 
     def call(self) -> Call:
         base = call()
-        reading = base.reading._replace(response_id=self.response, billable=self.billable, usage=self.usage)
+        reading = base.reading._replace(
+            response_id=self.response,
+            billable=self.billable,
+            usage=self.usage,
+            usage_source="reported" if self.usage.known else None,
+            layer=self.layer,
+            request_model=self.model,
+            response_model="",
+        )
         return base._replace(
             trace_id=self.trace.to_bytes(16, "big"),
             span_id=self.span.to_bytes(8, "big"),
             parent_id=self.parent.to_bytes(8, "big") if self.parent else b"",
             project=self.project,
-            scope=self.scope,
             reading=reading,
+            scope=self.scope,
+            start_ns=base.start_ns + self.start,
+            end_ns=base.start_ns + self.end,
+            model=self.model,
+            service=self.service,
         )
 
 
@@ -58,7 +75,7 @@ def test_of_one_response_the_deepest_span_is_billed(outer_first: bool) -> None:
 
 
 def test_depth_is_counted_through_every_layer() -> None:
-    assert found(Seen(1, "r"), Seen(2, parent=1), Seen(3, "r", parent=2), Seen(4, "r", parent=1)) == {0: 2, 3: 2}
+    assert found(Seen(1, "r"), Seen(2, "q", parent=1), Seen(3, "r", parent=2), Seen(4, "r", parent=1)) == {0: 2, 3: 2}
 
 
 def test_one_response_in_two_traces_is_one_call() -> None:
@@ -121,6 +138,142 @@ def test_a_trace_that_runs_in_a_circle_ends() -> None:
 def test_a_long_chain_takes_linear_time() -> None:
     chain = [Seen(number, "r", parent=number - 1) for number in range(1, 20_001)]
     assert set(found(*chain).values()) == {19_999}
+
+
+DETAILED = Usage(10, 5, cache_read=3, reasoning=2)
+OTHER = Usage(11, 5)
+
+
+class TestOneAboveAnother:
+    def test_two_instrumentations_of_one_call_are_one_call(self) -> None:
+        assert found(Seen(1), Seen(2, parent=1, scope="b")) == {0: 1}
+
+    def test_so_they_are_across_a_span_between_them(self) -> None:
+        assert found(Seen(1), Seen(2, parent=1, billable=False), Seen(3, parent=2, scope="b")) == {0: 2}
+
+    def test_the_one_that_says_more_is_billed_wherever_it_is(self) -> None:
+        assert found(Seen(1, usage=DETAILED), Seen(2, parent=1, scope="b")) == {1: 0}
+
+    def test_other_usage_is_another_call(self) -> None:
+        assert found(Seen(1, "r"), Seen(2, parent=1, scope="b", usage=OTHER, start=20, end=30)) == {}
+
+    def test_two_responses_are_two_calls(self) -> None:
+        assert found(Seen(1, "r"), Seen(2, "q", parent=1, scope="b")) == {}
+
+    def test_each_pair_is_one_call(self) -> None:
+        outer = [Seen(1, parent=9), Seen(2, parent=9)]
+        inner = [Seen(3, parent=1, scope="b"), Seen(4, parent=2, scope="b")]
+        assert found(*outer, *inner) == {0: 2, 1: 3}
+
+    def test_a_record_of_the_providers_answer_is_the_call_above_it(self) -> None:
+        assert found(Seen(1), Seen(2, "r", parent=1, layer=PROVIDER_ANSWERED)) == {0: 1}
+
+
+class TestSameTime:
+    def test_one_that_lasts_while_the_other_does_is_the_same_in_another_trace(self) -> None:
+        assert found(Seen(1, end=100), Seen(2, "r", trace=2, scope="b", start=10, end=90)) == {0: 1}
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            Seen(2, trace=2, start=10, end=90),
+            Seen(2, trace=2, scope="b", start=10, end=101),
+            Seen(2, trace=2, scope="b", start=10, end=90, usage=OTHER),
+            Seen(2, trace=2, scope="b", start=10, end=90, service="t"),
+            Seen(2, trace=2, scope="b", start=10, end=90, project="other"),
+        ],
+        ids=["same scope", "outlives it", "other usage", "other service", "other project"],
+    )
+    def test_whatever_else_it_may_be_is_another_call(self, other: Seen) -> None:
+        assert found(Seen(1, end=100), other) == {}
+
+    def test_alike_calls_at_once_are_paired_one_by_one(self) -> None:
+        outer = [Seen(number, trace=number, end=100 + number) for number in (1, 2, 3)]
+        inner = [Seen(number, f"r{number}", trace=number, scope="b", start=10, end=90) for number in (4, 5, 6)]
+        repeats = found(*outer, *inner)
+        assert len(repeats) == 3
+        assert len(set(repeats.values())) == 3
+
+    def test_one_that_knows_nothing_is_the_one_that_asked_for_the_same_model(self) -> None:
+        silent = Seen(1, trace=2, scope="b", start=10, end=20, usage=NO_USAGE)
+        assert found(silent, Seen(2, "r", end=100)) == {0: 1}
+        assert found(silent, Seen(2, "r", end=100, model="n")) == {}
+
+    def test_forged_spans_do_not_take_quadratic_time(self) -> None:
+        many = [Seen(number, trace=number, scope=f"{number % 2}", start=number) for number in range(1, 5_001)]
+        assert len(found(*many)) < len(many)
+
+
+class TestStreams:
+    def test_the_record_of_its_end_is_the_stream_that_began(self) -> None:
+        began = Seen(1, layer=STREAM_BEGAN, usage=NO_USAGE, end=2)
+        assert found(began, Seen(2, trace=2, layer=STREAM_ENDED, start=3, end=50)) == {0: 1}
+
+    def test_each_end_has_its_own_beginning(self) -> None:
+        began = [Seen(number, layer=STREAM_BEGAN, usage=NO_USAGE, end=2) for number in (1, 2)]
+        ended = [Seen(number, trace=2, layer=STREAM_ENDED, start=3, end=50) for number in (3, 4)]
+        assert set(found(*began, *ended)) == {0, 1}
+        assert len(set(found(*began, *ended).values())) == 2
+
+    def test_an_end_without_a_beginning_is_a_call(self) -> None:
+        assert found(Seen(2, layer=STREAM_ENDED)) == {}
+
+    def test_a_record_made_seconds_later_is_the_call_of_another_instrumentation(self) -> None:
+        ended = Seen(1, trace=2, layer=STREAM_ENDED, start=10**9, end=2 * 10**9)
+        assert found(Seen(2, "r", scope="b"), ended) == {1: 0}
+        late = Seen(1, trace=2, layer=STREAM_ENDED, start=10**9, end=11 * 10**9)
+        assert found(Seen(2, "r", scope="b"), late) == {}
+
+
+class TestContainers:
+    def test_the_sum_of_what_is_below_is_no_call(self) -> None:
+        agent = Seen(1, usage=Usage(21, 10))
+        assert found(agent, Seen(2, "r", parent=1), Seen(3, "q", parent=1, usage=OTHER)) == {0: 1}
+
+    def test_nor_is_the_sum_of_sums(self) -> None:
+        below = [Seen(3, "r", parent=2), Seen(4, "q", parent=2, usage=OTHER)]
+        agents = [Seen(1, usage=Usage(21, 10)), Seen(2, parent=1, usage=Usage(21, 10))]
+        assert found(*agents, *below) == {0: 2, 1: 2}
+
+    def test_one_that_knows_nothing_above_the_same_model_is_no_call(self) -> None:
+        assert found(Seen(1, usage=NO_USAGE), Seen(2, parent=1)) == {0: 1}
+        assert found(Seen(1, usage=NO_USAGE, model="n"), Seen(2, parent=1)) == {}
+
+    def test_one_that_repeats_a_single_response_below_is_no_call(self) -> None:
+        assert found(Seen(1), Seen(2, "r", parent=1)) == {0: 1}
+
+    def test_one_with_a_response_of_its_own_is(self) -> None:
+        assert found(Seen(1, "r"), Seen(2, "q", parent=1)) == {}
+
+
+class TestMerging:
+    def test_what_only_the_repetition_knows_is_kept(self) -> None:
+        outer = Seen(1, "r").call()
+        outer = outer._replace(reading=outer.reading._replace(user="u", feature="f", session="s", usage=DETAILED))
+        inner = Seen(2, "r", parent=1, scope="b", usage=Usage(10, 5, cache_write=4, audio_in=1, image_in=1)).call()
+        calls = [outer, inner]
+        repeats = duplicates(calls)
+        assert repeats == {0: 1}
+        reading = merged(calls, repeats)[1].reading
+        assert (reading.user, reading.feature, reading.session) == ("u", "f", "s")
+        assert (reading.usage.cache_read, reading.usage.cache_write, reading.usage.reasoning) == (3, 4, 2)
+
+    def test_what_is_known_is_not_replaced(self) -> None:
+        calls = [Seen(1, "r").call(), Seen(1, "r").call()]
+        calls = [
+            call._replace(reading=call.reading._replace(user=user)) for call, user in zip(calls, "ab", strict=True)
+        ]
+        assert merged(calls, {1: 0})[0].reading.user == "a"
+
+    def test_the_parts_of_other_totals_are_not_taken(self) -> None:
+        calls = [Seen(1, "r", usage=OTHER).call(), Seen(2, "r", usage=DETAILED).call()]
+        assert merged(calls, {1: 0})[0].reading.usage == OTHER
+
+    def test_the_served_model_is_told_by_who_knows_it(self) -> None:
+        alias, knowing = Seen(1, "r").call(), Seen(2, "r").call()
+        knowing = knowing._replace(model="m-2026", reading=knowing.reading._replace(response_model="m-2026"))
+        [billed, _] = merged([alias, knowing], {1: 0})
+        assert (billed.model, billed.reading.response_model) == ("m-2026", "m-2026")
 
 
 spans = st.builds(

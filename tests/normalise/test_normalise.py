@@ -25,7 +25,7 @@ class TestOneBadSpan:
             ({"trace_id": bytes(16)}, "bad_id", "a trace id of zeros"),
             ({"span_id": bytes(9)}, "bad_id", "a span id of 9 bytes; it must have 8"),
             ({"span_id": bytes(8)}, "bad_id", "a span id of zeros"),
-            ({"start_ns": 0, "end_ns": 0}, "bad_time", "ends at 0 ns"),
+            ({"start_ns": 0, "end_ns": 0}, "bad_time", "an end at 0 ns"),
             ({"end_ns": EARLIEST_NS - 1}, "bad_time", "before 2020"),
             ({"end_ns": NOW_NS + DAY_NS + 1}, "bad_time", "set the sender's clock"),
             ({"end_ns": 2**64 - 1}, "bad_time", "18446744073709551615"),
@@ -43,15 +43,23 @@ class TestOneBadSpan:
         intake = take(span({"db.system": "x"}, trace_id=b"short"))
         assert (intake.ignored, intake.rejected, intake.rejection) == (1, {}, "")
 
-    def test_the_first_refusal_is_told_and_all_are_counted(self) -> None:
-        intake = take(span(trace_id=b"short"), span(span_id=b""), span(end_ns=1))
-        assert intake.rejected == {"bad_id": 2, "bad_time": 1}
-        assert intake.rejection.startswith("a trace id of 5 bytes")
+    def test_is_named_by_its_ids(self) -> None:
+        intake = take(span(), span(end_ns=1))
+        assert intake.rejection.startswith(
+            "span 0001020304050607 of trace 000102030405060708090a0b0c0d0e0f has an end at 1 ns since 1970"
+        )
+
+    def test_the_first_refusals_are_told_and_all_are_counted(self) -> None:
+        intake = take(span(trace_id=b"short"), span(span_id=b""), *[span(end_ns=1)] * 10)
+        assert intake.rejected == {"bad_id": 2, "bad_time": 10}
+        assert "a trace id of 5 bytes" in intake.rejection
+        assert "a span id of 0 bytes" in intake.rejection
+        assert intake.rejection.endswith("; and 7 more spans were refused")
 
     def test_broken_and_skipped_spans_of_the_decoder_are_counted(self) -> None:
         intake = normalise(Decoded([], broken=["the span at byte 7 is no span", "another"], skipped=3))
         assert intake.rejected == {"malformed": 2}
-        assert (intake.rejection, intake.ignored) == ("the span at byte 7 is no span", 3)
+        assert (intake.rejection, intake.ignored) == ("the span at byte 7 is no span; another", 3)
 
     def test_that_makes_its_dialect_fail_is_refused_and_logged(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -61,6 +69,7 @@ class TestOneBadSpan:
 
         clumsy = replace(DIALECTS[0], name="clumsy", markers=tuple(CHAT), read=fail)
         monkeypatch.setattr("llmlab_exporter.normalise.DIALECTS", (clumsy,))
+        monkeypatch.setattr("llmlab_exporter.normalise._RANKS", dict.fromkeys(CHAT, 0))
         intake = take(span(), span(name="odd"), scope="some.app")
         assert (intake.ignored, intake.rejected) == (1, {"unreadable": 1})
         assert "the dialect clumsy cannot read" in intake.rejection

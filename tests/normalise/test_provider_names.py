@@ -2,7 +2,7 @@ import pytest
 from genai_prices import data_snapshot
 
 from llmlab.pricing.names import price_list
-from llmlab_exporter.provider_names import ALIASES, provider_of
+from llmlab_exporter.provider_names import ALIASES, plain_model, provider_of
 
 HOSTS = [
     ("my-resource.openai.azure.com", "azure.ai.openai"),
@@ -68,12 +68,46 @@ def test_names_become_those_of_the_conventions(said: str, provider: str) -> None
         ("claude-sonnet-4-5", "anthropic"),
         ("gemini-2.5-flash", "gcp.gemini"),
         ("llama-3.3-70b", ""),
-        ("anthropic.claude-sonnet-4-5-20250929-v1:0", ""),
+        ("anthropic.claude-sonnet-4-5-20250929-v1:0", "aws.bedrock"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "aws.bedrock"),
+        ("arn:aws:bedrock:us-east-1:1:inference-profile/x", "aws.bedrock"),
+        ("meta.", ""),
+        ("openai/gpt-5-mini", "openai"),
+        ("meta-llama/llama-3.3-70b", ""),
         ("", ""),
     ],
 )
 def test_a_framework_bills_nothing_so_the_model_tells(said: str, model: str, provider: str) -> None:
     assert provider_of(said, "", model) == provider
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("gpt-5-mini", "openai"),
+        ("deepseek-chat", "deepseek"),
+        ("mistral-large-latest", "mistral_ai"),
+        ("grok-4", "x_ai"),
+        ("my-deployment", "openai"),
+        ("anthropic/claude-sonnet-4.5", "openai"),
+    ],
+)
+def test_a_model_that_openai_cannot_sell_refutes_that_it_is_openai(model: str, provider: str) -> None:
+    assert provider_of("openai", "", model) == provider
+    assert provider_of("openai", "api.groq.com", model) == "groq"
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "plain"),
+    [
+        ("openai/gpt-5-mini", "openai", "gpt-5-mini"),
+        ("azure/gpt-5-mini", "azure.ai.openai", "gpt-5-mini"),
+        ("anthropic/claude-sonnet-4.5", "openrouter", "anthropic/claude-sonnet-4.5"),
+        ("openai/", "openai", "openai/"),
+    ],
+)
+def test_a_model_loses_the_name_of_its_provider_and_of_nobody_else(model: str, provider: str, plain: str) -> None:
+    assert plain_model(model, provider) == plain
 
 
 def test_no_alias_needs_a_second_look() -> None:

@@ -23,10 +23,13 @@ ALLOWED = {
 """All that LLMLab brings into an application. One more needs a good reason."""
 
 NEEDS = {
+    "llmlab.cli.api": "urllib3",
+    "llmlab.cli.dead_letters": "click",
     "llmlab.cli.errors": "click",
     "llmlab.cli.group": "click",
     "llmlab.cli.status": "click",
     "llmlab.cli.exporter_client": "urllib3",
+    "llmlab.cli.prune": "click",
     "llmlab.cli.reprice": "click",
     "llmlab.cli.reprice_client": "urllib3",
     "llmlab.cli.reprice_report": "rich",

@@ -10,6 +10,8 @@ from llmlab_exporter.pipeline import Receipt
 from llmlab_exporter.receive.answers import JSON, PROTOBUF, encode, status, success
 from llmlab_exporter.receive.refusal import (
     Busy,
+    CutOff,
+    DiskFull,
     Draining,
     LedgerFailing,
     Malformed,
@@ -18,8 +20,8 @@ from llmlab_exporter.receive.refusal import (
     UnsupportedMedia,
 )
 
-FINAL = [Malformed, UnsupportedMedia, TooLarge]
-TEMPORARY = [Busy, Draining, LedgerFailing]
+FINAL = [Malformed, UnsupportedMedia, TooLarge, CutOff]
+TEMPORARY = [Busy, Draining, LedgerFailing, DiskFull]
 
 
 @pytest.mark.parametrize("kind", TEMPORARY)

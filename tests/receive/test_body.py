@@ -68,7 +68,7 @@ def test_an_unknown_encoding_is_named_with_the_known_ones() -> None:
 
 
 def admission(full: str = "", budget: int = 1000) -> Admission:
-    return Admission(has_room=lambda: full, max_held_bytes=budget)
+    return Admission(obstacle=lambda: Busy(full) if full else None, max_held_bytes=budget)
 
 
 async def pieces(*parts: bytes) -> AsyncIterator[bytes]:

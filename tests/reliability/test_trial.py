@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    return Trial(Plan(spans=40_000, batch=100, kills=2, outages=1), tmp_path_factory.mktemp("trial")).run()
+    return Trial(Plan(spans=40_000, batch=100, kills=2, outages=1, doubled=0.1), tmp_path_factory.mktemp("trial")).run()
 
 
 def test_every_call_is_stored_once_at_its_true_cost(report: Report) -> None:

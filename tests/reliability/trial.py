@@ -1,6 +1,7 @@
 """One trial: senders, an exporter that is killed, a store that goes away, and the sums afterwards."""
 
 import json
+import random
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from e2e.ports import free_port
 from e2e.traces import metric
 from exporter_process import ExporterProcess
 from reliability.senders import Sender
-from reliability.truth import MODELS, Totals, calls, truth
+from reliability.truth import MODELS, Totals, calls, seen_by_a_framework, truth
 
 SENDERS = 8
 SERVER = Path(__file__).parent.parent / "store" / "clickhouse_server.py"
@@ -33,6 +34,8 @@ class Plan(NamedTuple):
     outages: int
     """Times at which the store is killed, to come back a while later."""
     seed: int = 1
+    doubled: float = 0
+    """Share of the calls of which a framework tells too, in some other request."""
 
 
 @dataclass(slots=True)
@@ -75,8 +78,10 @@ class Trial:
         """Send everything through all faults, wait until it is stored, and read all sums."""
         made = calls(self._plan.spans, time.time_ns(), self._plan.seed)
         began = time.perf_counter()
+        records = made + seen_by_a_framework(made, self._plan.doubled, self._plan.seed)
+        random.Random(self._plan.seed).shuffle(records)  # noqa: S311 - the same order in every run
         senders = self._start_senders(
-            [made[at : at + self._plan.batch] for at in range(0, len(made), self._plan.batch)]
+            [records[at : at + self._plan.batch] for at in range(0, len(records), self._plan.batch)]
         )
         try:
             for share, fault in self._faults():
@@ -166,7 +171,8 @@ class Trial:
         with closing(clickhouse_connect.get_client(dsn=self._store_url, autogenerate_session_id=False)) as client:
             rows = client.query(
                 "SELECT model, count(), countIf(cost_usd IS NULL), sum(input_tokens), sum(output_tokens), "
-                "toString(sum(cost_usd)), count() - uniqExact(trace_id, span_id) FROM llmlab.llm_calls GROUP BY model"
+                "toString(sum(cost_usd)), count() - uniqExact(trace_id, span_id) "
+                "FROM llmlab.current_calls WHERE billable GROUP BY model"
             ).result_rows
         totals = {str(model): Totals(*counts, cost_usd=Decimal(cost or 0)) for model, *counts, cost, _ in rows}
         return totals, sum(int(row[-1]) for row in rows)

@@ -22,6 +22,8 @@ SIZES = ((1_000, 100, 0), (1_873, 317, 1_152), (250_001, 4_096, 200_000))
 """Input, output and cached input tokens; the last one is above a long-context threshold."""
 
 _SECOND_NS = 1_000_000_000
+_FRAMEWORK = 1 << 40
+"""What the ids of a framework's spans are higher by: they are in traces of their own."""
 
 
 class Made(NamedTuple):
@@ -33,6 +35,7 @@ class Made(NamedTuple):
     model: str
     tokens: tuple[int, int, int]
     end_ns: int
+    scope: str = "opentelemetry.instrumentation.genai.openai"
 
 
 @dataclass(slots=True)
@@ -66,6 +69,13 @@ def calls(count: int, now_ns: int, seed: int) -> list[Made]:
     return made
 
 
+def seen_by_a_framework(made: Sequence[Made], share: float, seed: int) -> list[Made]:
+    """Return a second record of some calls, as a framework makes it around its SDK: it is no further call."""
+    dice = random.Random(seed)  # noqa: S311 - as above
+    some = dice.sample(made, round(share * len(made)))
+    return [call._replace(scope="opentelemetry.instrumentation.genai.langchain") for call in some]
+
+
 def truth(made: Iterable[Made]) -> dict[str, Totals]:
     """Return the totals by model."""
     totals: dict[str, Totals] = {}
@@ -85,17 +95,21 @@ def true_cost(provider: str, model: str, tokens: tuple[int, int, int]) -> Decima
 
 
 def request(made: Sequence[Made]) -> bytes:
-    """Serialise calls as an export request of OpenTelemetry's own instrumentation."""
-    scope = ScopeSpans(spans=[_span(call) for call in made])
-    scope.scope.name = "opentelemetry.instrumentation.genai.openai"
-    return ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[scope])]).SerializeToString()
+    """Serialise calls as an export request of OpenTelemetry's own instrumentations."""
+    scopes: dict[str, ScopeSpans] = {}
+    for call in made:
+        scope = scopes.setdefault(call.scope, ScopeSpans())
+        scope.scope.name = call.scope
+        scope.spans.append(_span(call))
+    return ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=scopes.values())]).SerializeToString()
 
 
 def _span(call: Made) -> Span:
     input_tokens, output_tokens, cached = call.tokens
+    is_framework = call.scope.endswith("langchain")
     return Span(
-        trace_id=call.number.to_bytes(16, "big"),
-        span_id=call.number.to_bytes(8, "big"),
+        trace_id=(call.number + _FRAMEWORK * is_framework).to_bytes(16, "big"),
+        span_id=(call.number + _FRAMEWORK * is_framework).to_bytes(8, "big"),
         name=f"chat {call.model}",
         kind=Span.SPAN_KIND_CLIENT,
         start_time_unix_nano=call.end_ns - _SECOND_NS,

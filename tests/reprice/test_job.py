@@ -9,17 +9,20 @@ import pytest
 from calls import START_NS, call
 from llmlab.money import usd
 from llmlab.pricing.pricer import Pricer
+from llmlab.usage import Usage
 from llmlab_exporter.assess import Line, assess
 from llmlab_exporter.batch import batch
 from llmlab_exporter.ledger.book import Book
 from llmlab_exporter.ledger.summary import Summary, total
 from llmlab_exporter.ledger.writer import Writer
 from llmlab_exporter.rates import parts
+from llmlab_exporter.reading.sampling import threshold_of
 from llmlab_exporter.reprice.job import Busy, Job, Repricer
 from llmlab_exporter.reprice.request import Request
 from llmlab_exporter.store import changes
 from llmlab_exporter.store.flusher import Flusher
 from llmlab_exporter.store.store import Store, open_embedded
+from llmlab_exporter.window import Window
 
 DAY_NS = 86_400 * 10**9
 FIRST = date(2026, 9, 21)
@@ -32,12 +35,13 @@ class Exporter:
 
     def __init__(self, data: Path) -> None:
         self.ledger = data / "ledger.sqlite"
-        self.writer = Writer(Book(self.ledger))
+        self.window = Window(PRICER)
+        self.writer = Writer(Book(self.ledger), self.window)
         self.writer.start()
         self.engine = open_embedded(data / "engine")
         self.flusher = Flusher(self.writer, lambda: self.engine, interval_s=0.02)
         self.flusher.start()
-        self.repricer = Repricer(self.writer, lambda: self.flusher.store, PRICER, chunk_rows=7)
+        self.repricer = Repricer(self.writer, lambda: self.flusher.store, PRICER, self.window, chunk_rows=7)
 
     @property
     def store(self) -> Store:
@@ -103,6 +107,15 @@ def right_price() -> int:
     (line,) = assess([call()], PRICER)
     assert line.priced.cost_yocto is not None
     return line.priced.cost_yocto
+
+
+def test_sampled_calls_keep_their_rate_at_their_new_price(exporter: Exporter) -> None:
+    threshold = threshold_of("ot=th:c")
+    lines = [line._replace(call=line.call._replace(sampling_threshold=threshold)) for line in mispriced(10)]
+    exporter.add(lines)
+    assert total(Summary(exporter.ledger).all_time()).sampled == {threshold: (10, 5 * 3 * right_price())}
+    exporter.reprice()
+    assert total(Summary(exporter.ledger).all_time()).sampled == {threshold: (10, 10 * right_price())}
 
 
 def test_history_is_priced_again_in_the_store_and_in_the_ledger(exporter: Exporter) -> None:
@@ -224,7 +237,7 @@ def test_a_chunk_that_was_recorded_before_a_crash_is_applied_after_it(exporter: 
     crash(exporter)
     assert exporter.spend() != (40 * right_price(), 40, 0)
     changes.apply = applied
-    exporter.repricer = Repricer(exporter.writer, lambda: exporter.flusher.store, PRICER, chunk_rows=7)
+    exporter.repricer = Repricer(exporter.writer, lambda: exporter.flusher.store, PRICER, exporter.window, chunk_rows=7)
     exporter.repricer.resume()
     (job,) = exporter.repricer.latest()
     ended(job)
@@ -272,3 +285,30 @@ def test_a_cancelled_job_keeps_what_it_has_done_and_the_next_one_goes_on(exporte
     exporter.reprice()
     assert exporter.spend() == (40 * right_price(), 40, 0)
     assert exporter.stored() == (usd(40 * right_price()), 40, 0)
+
+
+def twice(number: int) -> tuple[Line, Line]:
+    """Make the two records of a call: of a framework, and of the SDK below it, which knows more."""
+    inner = call(number)
+    usage = Usage(inner.reading.usage.input, inner.reading.usage.output)
+    outer = inner._replace(
+        span_id=(99).to_bytes(8, "big"), scope="framework", reading=inner.reading._replace(usage=usage)
+    )
+    (wrong,) = assess([outer], PRICER)
+    mistaken = wrong.priced._replace(cost_yocto=7)
+    (right,) = assess([inner], PRICER)
+    return wrong._replace(priced=mistaken, computed=mistaken), right
+
+
+def test_what_a_new_price_changed_can_be_taken_back_when_the_call_comes_again(exporter: Exporter) -> None:
+    outer, inner = twice(1)
+    exporter.add([outer])
+    assert exporter.reprice().report.total().changed == 1
+    exporter.add([inner])
+    assert exporter.spend() == (inner.priced.cost_yocto, 1, 0)
+    deadline = time.monotonic() + 30
+    while exporter.writer.run(lambda book: book.outbox.oldest()) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert exporter.stored() == (usd(inner.priced.cost_yocto or 0), 1, 0)
+    assert exporter.store.query("SELECT max(version) FROM {database}.current_calls WHERE NOT billable") == [(3,)]

@@ -1,14 +1,21 @@
+import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from calls import START_NS, line
+from llmlab_exporter.assess import Line
 from llmlab_exporter.batch import batch
 from llmlab_exporter.ledger.book import Book
+from llmlab_exporter.ledger.parcels import pack, unpack
 from llmlab_exporter.ledger.writer import Writer
+from llmlab_exporter.store.dead_letter_file import DeadLetterFile
 from llmlab_exporter.store.flusher import Flusher
 from llmlab_exporter.store.store import Store, open_embedded
 
@@ -25,6 +32,8 @@ class Flaky:
         self.migrate = store.migrate
         self.close = store.close
         self.complete = store.complete
+        self.stored = store.stored
+        self.query = store.query
 
     def insert(self, rows: pa.Table, batch_id: str) -> None:
         if self._after:
@@ -61,8 +70,13 @@ def count(store: Store) -> int:
     return rows
 
 
-def flush(writer: Writer, connect: Callable[[], object]) -> Flusher:
-    flusher = Flusher(writer, connect, interval_s=0.02)  # pyright: ignore[reportArgumentType] - Flaky acts as a Store
+def one(store: Store, question: str) -> tuple[Any, ...]:
+    [row] = store.query(question)
+    return row
+
+
+def flush(writer: Writer, connect: Callable[[], object], letters: DeadLetterFile | None = None) -> Flusher:
+    flusher = Flusher(writer, connect, 0.02, letters)  # pyright: ignore[reportArgumentType] - Flaky acts as a Store
     flusher.start()
     until(lambda: writer.run(lambda book: book.outbox.rows) == 0)
     return flusher
@@ -127,4 +141,132 @@ def test_stopping_stores_what_is_pending(tmp_path: Path, store: Store) -> None:
     writer.commit(batch([line(9)])).result(5)
     flusher.stop(20)
     assert writer.run(lambda book: book.outbox.rows) == 0
+    writer.stop()
+
+
+def forbid(store: Store, model: str) -> None:
+    """Let the engine refuse a model for good, as a constraint of an administrator would."""
+    store.migrate()
+    store.command(f"ALTER TABLE {{database}}.llm_calls ADD CONSTRAINT no_{model} CHECK model != '{model}'")
+
+
+def allow(store: Store, model: str) -> None:
+    store.command(f"ALTER TABLE {{database}}.llm_calls DROP CONSTRAINT no_{model}")
+
+
+def mixed(poisonous: set[int], total: int = 40) -> list[Line]:
+    """Make calls of three months, some of a model that is refused."""
+    return [
+        line(number, start_ns=START_NS + number % 3 * MONTH_NS, model="poison" if number in poisonous else "good")
+        for number in range(total)
+    ]
+
+
+@pytest.mark.parametrize("poisonous", [{0}, {39}, {7, 8, 30}, set(range(0, 40, 2)), set(range(40))], ids=len)
+def test_rows_that_are_refused_for_good_are_put_aside_and_the_others_are_stored(
+    tmp_path: Path, store: Store, poisonous: set[int]
+) -> None:
+    forbid(store, "poison")
+    writer = ledger(tmp_path)
+    for at in range(0, 40, 10):
+        writer.commit(batch(mixed(poisonous)[at : at + 10])).result(5)
+    file = tmp_path / "dead-letters.jsonl"
+    flusher = flush(writer, lambda: store, DeadLetterFile(file))
+    assert one(store, "SELECT count(), uniqExact(trace_id), countIf(model = 'poison') FROM {calls}") == (
+        40 - len(poisonous),
+        40 - len(poisonous),
+        0,
+    )
+    letters = [json.loads(text) for text in file.read_text().splitlines()]
+    assert {int(letter["call"]["trace_id"], 16) for letter in letters} == poisonous
+    assert all("VIOLATED_CONSTRAINT" in letter["reason"] for letter in letters)
+    assert writer.run(lambda book: book.dead_letters.count) == flusher.buried_rows == len(poisonous)
+    assert flusher.stored_rows == 40 - len(poisonous)
+    assert flusher.error == ""
+    flusher.stop(10)
+    writer.stop()
+
+
+def test_dead_letters_that_are_sent_again_are_stored_once(tmp_path: Path, store: Store) -> None:
+    forbid(store, "poison")
+    writer = ledger(tmp_path)
+    rows = mixed({3, 4, 5})
+    writer.commit(batch(rows)).result(5)
+    file = DeadLetterFile(tmp_path / "dead-letters.jsonl")
+    flusher = flush(writer, lambda: store, file)
+    allow(store, "poison")
+    [newest, *_] = writer.run(lambda book: book.dead_letters.latest(10))
+    assert flusher.send_again([newest.letter_id, 999]) == 1
+    assert flusher.send_again(None) == 2
+    assert flusher.send_again(None) == 0
+    until(lambda: writer.run(lambda book: book.outbox.rows) == 0)
+    assert not file.path.exists()
+    assert one(store, "SELECT count(), uniqExact(trace_id), sum(cost_usd) FROM {calls}") == (
+        40,
+        40,
+        sum(row.priced.cost_yocto or 0 for row in rows) / Decimal(10**24),
+    )
+    flusher.stop(10)
+    writer.stop()
+
+
+def test_a_table_that_is_gone_makes_rows_wait_and_none_is_put_aside(tmp_path: Path, store: Store) -> None:
+    store.migrate()
+    store.command("RENAME TABLE {database}.llm_calls TO {database}.elsewhere")
+    writer = ledger(tmp_path)
+    writer.commit(batch([line(1), line(2)])).result(5)
+    flusher = Flusher(writer, lambda: store, interval_s=0.02)
+    flusher.start()
+    until(lambda: "UNKNOWN_TABLE" in flusher.error)
+    assert writer.run(lambda book: (book.outbox.rows, book.dead_letters.count)) == (2, 0)
+    store.command("RENAME TABLE {database}.elsewhere TO {database}.llm_calls")
+    until(lambda: writer.run(lambda book: book.outbox.rows) == 0)
+    assert count(store) == 2
+    flusher.stop(10)
+    writer.stop()
+
+
+def test_a_column_that_is_gone_makes_rows_wait_and_none_is_put_aside(tmp_path: Path, store: Store) -> None:
+    store.migrate()
+    store.command("ALTER TABLE {database}.llm_calls DROP COLUMN flaws")
+    writer = ledger(tmp_path)
+    writer.commit(batch([line(1)])).result(5)
+    flusher = Flusher(writer, lambda: store, interval_s=0.02)
+    flusher.start()
+    until(lambda: "NO_SUCH_COLUMN" in flusher.error)
+    assert writer.run(lambda book: (book.outbox.rows, book.dead_letters.count)) == (1, 0)
+    store.command("ALTER TABLE {database}.llm_calls ADD COLUMN flaws String")
+    until(lambda: writer.run(lambda book: book.outbox.rows) == 0)
+    flusher.stop(10)
+    writer.stop()
+
+
+def test_more_rows_than_may_be_put_aside_wait_in_the_ledger(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llmlab_exporter.ledger.dead_letters.MAX_DEAD_LETTERS", 3)
+    forbid(store, "poison")
+    writer = ledger(tmp_path)
+    writer.commit(batch(mixed(set(range(8)), total=8))).result(5)
+    flusher = Flusher(writer, lambda: store, interval_s=0.02)
+    flusher.start()
+    until(lambda: "3 of them are kept as dead letters" in flusher.error)
+    assert writer.run(lambda book: (book.outbox.rows, book.dead_letters.count)) == (5, 3)
+    allow(store, "poison")
+    until(lambda: writer.run(lambda book: book.outbox.rows) == 0)
+    assert count(store) == 5
+    flusher.stop(10)
+    writer.stop()
+
+
+def test_rows_of_an_earlier_version_without_a_column_are_stored_beside_those_of_this_one(
+    tmp_path: Path, store: Store
+) -> None:
+    writer = ledger(tmp_path)
+    before = batch([line(1)]).entry
+    older = replace(before, payload=pack(unpack([before.payload]).drop_columns(["sampling_threshold"])))
+    writer.run(lambda book: book.commit([older, batch([line(2)]).entry]))
+    flusher = flush(writer, lambda: store)
+    assert one(store, "SELECT count(), sum(sampling_threshold) FROM {calls}") == (2, 0)
+    flusher.stop(10)
     writer.stop()

@@ -23,7 +23,8 @@ def count_content(content: dict[str, Any]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for part in content.get("parts") or ():
         blob: dict[str, Any] | None = part.get("inlineData") or part.get("fileData")
-        modality = _modality(blob["mimeType"]) if blob else "TEXT"
+        # JSON made from protocol buffers may name a field in either way, and the SDK does.
+        modality = _modality(blob.get("mimeType") or blob["mime_type"]) if blob else "TEXT"
         tokens = TOKENS_PER_MEDIUM if blob else count_text(part.get("text") or json.dumps(part))
         counts[modality] = counts.get(modality, 0) + tokens
     return counts

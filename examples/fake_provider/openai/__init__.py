@@ -27,6 +27,8 @@ def routes(book: Book, pause_s: float) -> list[Route]:
         ("/images/generations", media.images),
         ("/images/edits", media.images),
         ("/audio/transcriptions", media.transcribe),
+        ("/audio/translations", media.translate),
+        ("/audio/speech", media.speak),
     )
     prefixes = ("/v1", "/openai/v1", "/openai/deployments/{deployment}")
     return [

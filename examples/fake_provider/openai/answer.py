@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fake_provider.book import Book, Exchange
+from fake_provider.openai.errors import behaviour
 from fake_provider.openai.models import reasons
 from fake_provider.openai.usage import cached_tokens, chat_usage, count_prompt, dictate
 
@@ -72,13 +73,15 @@ def answer(exchange: Exchange, model: str, book: Book) -> Answer:
         fingerprint=f"fp_{hashlib.sha256(model.encode()).hexdigest()[:10]}",
         pieces=pieces,
         tool_call=tool_call,
-        finish_reason=_finish_reason(tool_call, cut=len(pieces) < len(spoken)),
+        finish_reason=_finish_reason(tool_call, behaviour(exchange, model), cut=len(pieces) < len(spoken)),
         choices=choices,
         usage=dictate(derived, exchange.headers.get("x-fake-usage")),
     )
 
 
-def _finish_reason(tool_call: dict[str, Any] | None, *, cut: bool) -> str:
+def _finish_reason(tool_call: dict[str, Any] | None, manner: str, *, cut: bool) -> str:
+    if manner == "content-filter":
+        return "content_filter"
     if tool_call is not None:
         return "tool_calls"
     return "length" if cut else "stop"

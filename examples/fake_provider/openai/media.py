@@ -1,4 +1,4 @@
-"""`POST /images/generations`, `/images/edits` and `/audio/transcriptions`: a fixed result, and usage as dictated."""
+"""`POST /images/generations`, `/images/edits` and `/audio/...`: a fixed result, and usage as dictated."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -33,6 +33,7 @@ _TOKEN_USAGE = {
     "output_tokens": 3,
     "total_tokens": 73,
 }
+_SPEECH_USAGE = {"input_tokens": 14, "output_tokens": 101, "total_tokens": 115}
 _TIME_USAGE = {"type": "duration", "seconds": _AUDIO_S}
 
 
@@ -79,6 +80,45 @@ class MediaEndpoint:
             return JSONResponse({"text": _TEXT, "usage": usage})
         delta = {"type": "transcript.text.delta", "delta": _TEXT}
         return _stream([delta, {"type": "transcript.text.done", "text": _TEXT, "usage": usage}], manner)
+
+    async def translate(self, request: Request) -> Response:
+        """Translate; billed by time, which is not reported."""
+        exchange = await self._book.receive(request)
+        fields = _form(request, await request.body())
+        model: str = fields["model"]
+        if (failed := failure(behaviour(exchange, model))) is not None:
+            return failed
+        exchange.bill(model, _TIME_USAGE)
+        return PlainTextResponse(_TEXT) if fields.get("response_format") == "text" else JSONResponse({"text": _TEXT})
+
+    async def speak(self, request: Request) -> Response:
+        """Speak; `tts` is billed by the character, other models by tokens. Only events report that."""
+        exchange = await self._book.receive(request)
+        fields = exchange.body
+        model: str = fields["model"]
+        manner = behaviour(exchange, model)
+        if (failed := failure(manner)) is not None:
+            return failed
+        if not fields.get("input"):
+            return refusal("Missing required parameter: 'input'.", "input")
+        by_character, in_events = model.startswith("tts"), fields.get("stream_format") == "sse"
+        if by_character and in_events:
+            return refusal(f"stream_format 'sse' is not supported for {model}.", "stream_format")
+        exchange.bill(model, {"characters": len(fields["input"])} if by_character else _SPEECH_USAGE)
+        if not in_events:
+            return _audio(manner)
+        deltas = [{"type": "speech.audio.delta", "audio": _PIXEL * 500} for _ in range(4)]
+        return _stream([*deltas, {"type": "speech.audio.done", "usage": _SPEECH_USAGE}], manner)
+
+
+def _audio(manner: str) -> Response:
+    is_cut = manner == "truncated"
+
+    async def written() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            yield b"\xff\xfb\x90\x00" * 250
+
+    return (TruncatedResponse if is_cut else StreamingResponse)(written(), media_type="audio/mpeg")
 
 
 def _stream(events: list[dict[str, Any]], manner: str) -> Response:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from llmlab.money import yocto
 from llmlab.usage import Usage
 from llmlab_exporter.api.exact_json import ExactJSON, bad_request, money
+from llmlab_exporter.api.sampling import one_in
 from llmlab_exporter.rates import Part, parts
 from llmlab_exporter.rows import usage_column
 from llmlab_exporter.store import calls
@@ -197,6 +198,7 @@ def _full(call: Mapping[str, Any], earlier: list[dict[str, Any]]) -> dict[str, A
         "finish_reason": call["finish_reason"] or None,
         "error_type": call["error_type"] or None,
         "flaws": call["flaws"] or None,
+        "sampled_one_in": one_in(call["sampling_threshold"]),
         "usage": {name: count for name, count in usage._asdict().items() if count is not None},
         "usage_source": call["usage_source"] or None,
         "cost_detail": call["cost_detail"] or None,

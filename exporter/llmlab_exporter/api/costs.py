@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from llmlab_exporter.api.exact_json import ExactJSON, bad_request, money
+from llmlab_exporter.api.sampling import sampling
 from llmlab_exporter.ledger.summary import ByModel, Spend, Summary, merge, total
 
 MAX_DAYS = 366
@@ -25,6 +26,8 @@ class _Question:
     zone: tzinfo
     zone_name: str
     now: datetime
+    extrapolate: bool
+    """Whether to say, too, what the calls that stand for others amount to."""
 
 
 def routes(summary: Summary, pipeline_state: PipelineState, catalogue: Callable[[], str]) -> list[Route]:
@@ -50,7 +53,10 @@ def _question(request: Request, now: datetime) -> _Question:
         zone = ZoneInfo(zone_name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"tz={zone_name!r} is not an IANA time zone") from error
-    return _Question(int(days), zone, zone_name, now.astimezone(zone))
+    extrapolate = request.query_params.get("extrapolate", "false")
+    if extrapolate not in {"true", "false"}:
+        raise ValueError(f"extrapolate={extrapolate!r} is neither true nor false")
+    return _Question(int(days), zone, zone_name, now.astimezone(zone), extrapolate == "true")
 
 
 def _answer(summary: Summary, question: _Question, catalogue: str) -> dict[str, Any]:
@@ -76,6 +82,7 @@ def _answer(summary: Summary, question: _Question, catalogue: str) -> dict[str, 
         "window": {"days": question.days, "from": window_start, "to": today} | _spend(total(by_model)),
         "provenance": _provenance(total(by_model), catalogue),
         **_groups(by_model),
+        "sampling": sampling(periods | {"window": total(by_model)}, by_model, extrapolate=question.extrapolate),
         "daily_trend": [_day(day, groups) for day, groups in window.items()],
         "budget_status": None,
     }

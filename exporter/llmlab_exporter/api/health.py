@@ -19,6 +19,8 @@ POST /api/events/track    one call, for those without OTLP
 GET  /api/costs/summary   what was spent: ?days=30&tz=UTC
 GET  /api/calls           single calls; /api/calls/TRACE/SPAN shows what a cost rests on
 POST /api/reprice         price history again; GET and DELETE /api/reprice/ID
+POST /api/prune           forget old calls
+GET  /api/dead-letters    calls that the store refused; POST /api/dead-letters/retry
 GET  /api/recommendations cost-saving tips (none yet)
 GET  /metrics             for Prometheus
 GET  /health              200 while the process lives

@@ -50,7 +50,7 @@ def print_table(file: Path, inspection: Inspection) -> None:
 
 
 def _fields(line: Line) -> dict[str, Any]:
-    call, priced, duplicate_of, _ = line
+    call, priced, duplicate_of, *_ = line
     reading = call.reading
     return {
         "trace_id": call.trace_id.hex(),
@@ -145,4 +145,4 @@ def _summary(inspection: Inspection) -> str:
 
 def _refusals(inspection: Inspection) -> str:
     count = sum(inspection.rejected.values())
-    return f"{count} refused, the first for {inspection.rejection}" if count else ""
+    return f"{count} refused: {inspection.rejection}" if count else ""

@@ -11,8 +11,10 @@ from platformdirs import user_data_path
 from llmlab._version import __version__
 from llmlab_exporter.app import Ports, serve
 from llmlab_exporter.config import Config, StartupError
+from llmlab_exporter.ledger.recent import MAX_CALLS
 
 _PORT = click.IntRange(0, 65535)
+_MIB = 1024 * 1024
 
 
 @click.command()
@@ -28,6 +30,36 @@ _PORT = click.IntRange(0, 65535)
 )
 @click.option("--max-body-mib", type=click.IntRange(1, 256), default=16, show_default=True, help="Largest request.")
 @click.option(
+    "--retention-days",
+    type=click.IntRange(0, 36_500),
+    default=0,
+    envvar="LLMLAB_RETENTION_DAYS",
+    show_default=True,
+    help="Forget single calls after so many days; 0 keeps them.",
+)
+@click.option(
+    "--min-free-mib",
+    type=click.IntRange(0),
+    envvar="LLMLAB_MIN_FREE_MIB",
+    help="Refuse spans when less is free on the disk.  [default: 256, or 2 % of a small disk]",
+)
+@click.option(
+    "--window-minutes",
+    type=click.IntRange(1, 1440),
+    default=15,
+    envvar="LLMLAB_WINDOW_MINUTES",
+    show_default=True,
+    help="How late another span may tell of the same call.",
+)
+@click.option(
+    "--window-calls",
+    type=click.IntRange(0, 1_000_000),
+    default=MAX_CALLS,
+    envvar="LLMLAB_WINDOW_CALLS",
+    show_default=True,
+    help="Calls remembered for that, about 2 KB each.",
+)
+@click.option(
     "--ready-file", type=click.Path(path_type=Path), help="Write the ports to this file, as JSON, when ready."
 )
 def up(
@@ -38,6 +70,10 @@ def up(
     clickhouse_url: str,
     prices: Path | None,
     max_body_mib: int,
+    retention_days: int,
+    min_free_mib: int | None,
+    window_minutes: int,
+    window_calls: int,
     ready_file: Path | None,
 ) -> None:
     """Receive spans, price them and store them, until Ctrl-C."""
@@ -50,7 +86,11 @@ def up(
         http_port=http_port,
         clickhouse_url=clickhouse_url,
         prices=prices,
-        max_body_bytes=max_body_mib * 1024 * 1024,
+        max_body_bytes=max_body_mib * _MIB,
+        retention_days=retention_days,
+        min_free_bytes=None if min_free_mib is None else min_free_mib * _MIB,
+        window_s=window_minutes * 60,
+        window_calls=window_calls,
         ready_file=ready_file,
     )
     try:

@@ -81,6 +81,7 @@ def _span(span: _Object, wanted: Wanted) -> RawSpan:
         _enum(status, "code", _STATUS_CODES) == _STATUS_ERROR,
         _attributes(span, wanted.keys),
         [_event(event, wanted.keys) for event in _objects(span, "events")] if wanted.events else (),
+        _text(span, "traceState"),
     )
 
 

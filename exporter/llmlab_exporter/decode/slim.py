@@ -52,13 +52,14 @@ _fixed_fields: Callable[[Any], tuple[Any, ...]] = attrgetter(
     "end_time_unix_nano",
     "status",
     "attributes",
+    "trace_state",
 )
 
 
 def _span(raw: bytes, reader: AttributeReader, with_events: bool) -> RawSpan:
     _refuse_crowd(raw)
     span = schema.Span.FromString(raw)
-    trace_id, span_id, parent_id, name, kind, start_ns, end_ns, status, attributes = _fixed_fields(span)
+    trace_id, span_id, parent_id, name, kind, start_ns, end_ns, status, attributes, state = _fixed_fields(span)
     return RawSpan(
         trace_id,
         span_id,
@@ -70,6 +71,7 @@ def _span(raw: bytes, reader: AttributeReader, with_events: bool) -> RawSpan:
         bool(status) and schema.Status.FromString(status).code == _STATUS_ERROR,
         reader.read(attributes),
         [_event(raw_event, reader) for raw_event in span.events] if with_events else (),
+        _text(state) if state else "",
     )
 
 

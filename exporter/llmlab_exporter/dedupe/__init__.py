@@ -10,32 +10,47 @@ models, `error` and the usage. What a window over stored calls has to keep is th
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from llmlab_exporter.call import Call
 from llmlab_exporter.dedupe.identity import same_response, same_span
-from llmlab_exporter.dedupe.likeness import same_interval, same_stream, same_work_below, sum_of_parts
+from llmlab_exporter.dedupe.likeness import same_interval, same_stream, same_work_below, whole_of_parts
 from llmlab_exporter.dedupe.merging import merged
 from llmlab_exporter.dedupe.rule import Rule
 
-__all__ = ["RULES", "duplicates", "merged"]
+__all__ = ["RULES", "Repeat", "duplicates", "merged", "repeats"]
 
-RULES: tuple[Rule, ...] = (same_span, same_response, same_work_below, same_interval, same_stream, sum_of_parts)
+RULES: tuple[Rule, ...] = (same_span, same_response, same_work_below, same_interval, same_stream, whole_of_parts)
 
 
-def duplicates(calls: Sequence[Call]) -> dict[int, int]:
-    """Find the calls that repeat another one: the position of each, and that of the one that is billed."""
-    found: dict[int, int] = {}
+class Repeat(NamedTuple):
+    """What is known of a call that repeats another one."""
+
+    billed: int
+    """The position of the call that is billed."""
+    rule: str
+    """The name of the rule that found it."""
+
+
+def repeats(calls: Sequence[Call]) -> dict[int, Repeat]:
+    """Find the calls that repeat another one, by the position of each."""
+    found: dict[int, Repeat] = {}
     left = list(range(len(calls)))
     for rule in RULES:
         for billed, *others in rule(calls, left):
-            found.update(dict.fromkeys(others, billed))
+            found.update(dict.fromkeys(others, Repeat(billed, rule.__name__)))
         if found:
             left = [position for position in left if position not in found]
-    return {position: _last(found, position) for position in found}
+    return {position: Repeat(_last(found, position), repeat.rule) for position, repeat in found.items()}
 
 
-def _last(found: dict[int, int], position: int) -> int:
+def duplicates(calls: Sequence[Call]) -> dict[int, int]:
+    """Return only the positions: of each call that repeats another one, and of the one that is billed."""
+    return {position: repeat.billed for position, repeat in repeats(calls).items()}
+
+
+def _last(found: dict[int, Repeat], position: int) -> int:
     """Follow the duplicates of duplicates to what is billed."""
     while position in found:
-        position = found[position]
+        position = found[position].billed
     return position

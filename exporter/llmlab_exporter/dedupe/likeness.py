@@ -4,8 +4,9 @@ Two calls that are alike may well run at once, so a group takes at most one span
 one group only.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import permutations
 
 from llmlab_exporter.call import STREAM_BEGAN, STREAM_ENDED, Call
@@ -19,9 +20,15 @@ _MAX_LEVELS = 64
 _RECORD_DELAY_NS = 10 * 10**9
 """Within which the record of a finished stream is made."""
 
+_MAX_TRIED = 64
+"""How many spans are looked at to find one: more do not run at once in one service with the same usage, and a sender
+who forges more must not buy time that grows with their square."""
+_MAX_SOURCES = 8
+"""How many instrumentations are compared in one place."""
+
 
 def same_work_below(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[Group]:
-    """Find spans with the same usage above one another, and those that know no usage above one that does."""
+    """Find spans with the same usage above one another."""
     billable = _billable_of_many_sources(calls, positions)
     if not billable:
         return ()
@@ -32,28 +39,29 @@ def same_work_below(calls: Sequence[Call], positions: Sequence[int]) -> Iterable
     for position in sorted(billable, key=lambda each: -depths[identity_of(calls[each])]):
         inner = calls[position]
         for above in _ancestors(calls, position, spans):
-            if above in allowed and (_is_alike(calls[above], inner) or _is_silent_about(calls[above], inner)):
+            if above in allowed and _is_alike(calls[above], inner):
                 groups.join(above, position)
     return groups.found(depths)
 
 
 def same_interval(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[Group]:
-    """Find spans of one service with the same usage of which one lasts while the other does, in whatever traces."""
+    """Find spans of one service of which one lasts while the other does, in whatever traces.
+
+    They have the same usage; or one of them knows neither usage nor response, and asked for the same model.
+    """
     billable = _billable_of_many_sources(calls, positions)
-    buckets: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for position in billable:
-        call = calls[position]
-        usage = call.reading.usage
-        if usage.known:
-            buckets[(*tenant_of(call), call.service, usage.input, usage.output or 0)].append(position)
-    crowded = [bucket for bucket in buckets.values() if len(bucket) > 1]
-    if not crowded:
+    if not billable:
         return ()
     groups = Groups(calls)
-    for bucket in crowded:
+    for bucket in _buckets(calls, billable, _work):
         for outer, inner in permutations(_by_source(calls, bucket), 2):
             _join_contained(calls, groups, outer, inner)
         _join_records(calls, groups, bucket)
+    for bucket in _buckets(calls, billable, _place):
+        silent = [position for position in bucket if _is_silent(calls[position])]
+        telling = [position for position in bucket if calls[position].reading.usage.known]
+        _join_contained(calls, groups, telling, silent, same=_same_model)
+        _join_contained(calls, groups, silent, telling, same=_same_model)
     return groups.found(depths_of(calls))
 
 
@@ -64,16 +72,24 @@ def same_stream(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[Gro
         return ()
     began = [position for position in positions if calls[position].reading.layer == STREAM_BEGAN]
     began.sort(key=lambda position: calls[position].start_ns)
+    starts = [calls[position].start_ns for position in began]
     groups = Groups(calls)
     for position in sorted(ended, key=lambda each: calls[each].end_ns):
-        for candidate in reversed(began):
+        later = bisect_right(starts, calls[position].start_ns)
+        for candidate in reversed(began[max(later - _MAX_TRIED, 0) : later]):
             if _begins(calls[candidate], calls[position]) and groups.join(candidate, position):
                 break
     return groups.found(depths_of(calls))
 
 
-def sum_of_parts(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[Group]:
-    """Find spans without a response of their own that repeat the sum of two or more spans below them."""
+def whole_of_parts(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[Group]:
+    """Find spans without a response of their own that only surround others, whoever made them.
+
+    They repeat the sum of several spans below them, or a single one that has a response, or know no usage and asked
+    for the same model.
+    """
+    if not _are_nested(calls, positions):
+        return ()
     spans = {identity_of(calls[position]): position for position in positions}
     parts: defaultdict[int, list[int]] = defaultdict(list)
     for position in positions:
@@ -81,15 +97,33 @@ def sum_of_parts(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[Gr
         if call.parent_id and call.reading.billable and call.reading.usage.known:
             for above in _ancestors(calls, position, spans):
                 parts[above].append(position)
-    return [(below[0], above) for above, below in parts.items() if _is_sum(calls, above, below)]
+    depths = depths_of(calls)
+    found: dict[int, int] = {}
+    for above in sorted(parts, key=lambda position: -depths[identity_of(calls[position])]):
+        below = [position for position in parts[above] if position not in found]
+        if _only_surrounds(calls, above, below):
+            found[above] = below[0]
+    return [(below, above) for above, below in found.items()]
+
+
+def _only_surrounds(calls: Sequence[Call], above: int, below: Sequence[int]) -> bool:
+    reading = calls[above].reading
+    if (
+        not below
+        or not reading.billable
+        or reading.response_id
+        or tenant_of(calls[above]) != tenant_of(calls[below[0]])
+    ):
+        return False
+    if not reading.usage.known:
+        return _same_model(calls[above], calls[below[0]])
+    repeats = len(below) > 1 or bool(calls[below[0]].reading.response_id)
+    return repeats and _is_sum(calls, above, below)
 
 
 def _is_sum(calls: Sequence[Call], above: int, below: Sequence[int]) -> bool:
-    reading = calls[above].reading
-    if len(below) < 2 or not reading.billable or reading.response_id or not reading.usage.known:
-        return False
     usages = [calls[position].reading.usage for position in below]
-    whole = reading.usage
+    whole = calls[above].reading.usage
     return (whole.input or 0, whole.output or 0) == (
         sum(usage.input or 0 for usage in usages),
         sum(usage.output or 0 for usage in usages),
@@ -119,16 +153,33 @@ def _is_alike(outer: Call, inner: Call) -> bool:
     return used.known and below.known and agree(used, below) and tenant_of(outer) == tenant_of(inner)
 
 
-def _is_silent_about(outer: Call, inner: Call) -> bool:
-    """Whether the outer span knows neither usage nor response, but asked for the same model."""
-    silent, told = outer.reading, inner.reading
-    return (
-        not silent.usage.known
-        and not silent.response_id
-        and told.usage.known
-        and tenant_of(outer) == tenant_of(inner)
-        and _same_model(outer, inner)
-    )
+def _is_silent(call: Call) -> bool:
+    reading = call.reading
+    return not (reading.usage.known or reading.response_id or reading.error)
+
+
+def _are_nested(calls: Sequence[Call], positions: Sequence[int]) -> bool:
+    spans = {calls[position].span_id for position in positions}
+    return any(calls[position].parent_id in spans for position in positions)
+
+
+def _work(call: Call) -> Hashable:
+    usage = call.reading.usage
+    return (*_place(call), usage.input, usage.output or 0) if usage.known else None
+
+
+def _place(call: Call) -> tuple[str, str, str]:
+    return (*tenant_of(call), call.service)
+
+
+def _buckets(
+    calls: Sequence[Call], positions: Sequence[int], key: Callable[[Call], Hashable]
+) -> Iterator[Sequence[int]]:
+    """Yield the positions that share a key, if there are several; None is shared with nothing."""
+    buckets: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for position in positions:
+        buckets[key(calls[position])].append(position)
+    return (bucket for shared, bucket in buckets.items() if shared is not None and len(bucket) > 1)
 
 
 def _same_model(one: Call, other: Call) -> bool:
@@ -140,28 +191,39 @@ def _by_source(calls: Sequence[Call], bucket: Sequence[int]) -> list[list[int]]:
     sources: defaultdict[Source, list[int]] = defaultdict(list)
     for position in bucket:
         sources[source_of(calls[position])].append(position)
-    return list(sources.values())
+    return list(sources.values())[:_MAX_SOURCES]
 
 
-def _join_contained(calls: Sequence[Call], groups: Groups, outer: Sequence[int], inner: Sequence[int]) -> None:
-    """Pair each inner span with the shortest-lived outer one that contains it."""
+def _join_contained(
+    calls: Sequence[Call],
+    groups: Groups,
+    outer: Sequence[int],
+    inner: Sequence[int],
+    same: Callable[[Call, Call], bool] = lambda _one, _other: True,
+) -> None:
+    """Pair each inner span with that outer one around it that ends first."""
     outer = sorted(outer, key=lambda position: calls[position].end_ns)
+    ends = [calls[position].end_ns for position in outer]
     for position in sorted(inner, key=lambda each: calls[each].start_ns):
         call = calls[position]
-        for candidate in outer:
+        first = bisect_left(ends, call.end_ns)
+        for candidate in outer[first : first + _MAX_TRIED]:
             around = calls[candidate]
-            if around.start_ns <= call.start_ns and call.end_ns <= around.end_ns and groups.join(candidate, position):
+            if around.start_ns <= call.start_ns and same(around, call) and groups.join(candidate, position):
                 break
 
 
 def _join_records(calls: Sequence[Call], groups: Groups, bucket: Sequence[int]) -> None:
-    """Pair each record of a finished stream with the call that ended last before it was made."""
+    """Pair each record of a finished stream with the call that ended nearest to when it was made."""
     records = [position for position in bucket if calls[position].reading.layer == STREAM_ENDED]
+    others = sorted(set(bucket) - set(records), key=lambda position: calls[position].end_ns)
+    ends = [calls[position].end_ns for position in others]
     for record in records:
         made_ns = calls[record].end_ns
-        others = [each for each in bucket if abs(made_ns - calls[each].end_ns) <= _RECORD_DELAY_NS]
-        for other in sorted(others, key=lambda each: abs(made_ns - calls[each].end_ns)):
-            if groups.join(record, other):
+        middle = bisect_left(ends, made_ns)
+        near = others[max(middle - _MAX_TRIED, 0) : middle + _MAX_TRIED]
+        for other in sorted(near, key=lambda each: abs(made_ns - calls[each].end_ns)):
+            if abs(made_ns - calls[other].end_ns) <= _RECORD_DELAY_NS and groups.join(record, other):
                 break
 
 

@@ -10,7 +10,6 @@ _GAPS = (
     "operation",
     "host",
     "request_model",
-    "response_model",
     "response_id",
     "tier",
     "stream",
@@ -37,12 +36,21 @@ def merged(calls: Sequence[Call], repeats: Mapping[int, int]) -> list[Call]:
 
 def _completed(call: Call, others: Sequence[Call]) -> Call:
     for other in others:
+        served = other if _names_the_served_model(call.reading, other.reading) else call
+        reading = _filled(call.reading, other.reading)
         call = call._replace(
             provider=call.provider or other.provider,
-            model=call.model or other.model,
-            reading=_filled(call.reading, other.reading),
+            model=served.model or other.model,
+            reading=reading._replace(response_model=served.reading.response_model or other.reading.response_model),
         )
     return call
+
+
+def _names_the_served_model(reading: Reading, other: Reading) -> bool:
+    """Whether only the other record tells the served model, and this one repeats the alias that was asked for."""
+    return reading.response_model in ("", reading.request_model) and (
+        other.response_model not in ("", other.request_model)
+    )
 
 
 def _filled(reading: Reading, other: Reading) -> Reading:

@@ -10,6 +10,9 @@ Group = Sequence[int]
 Rule = Callable[[Sequence[Call], Sequence[int]], Iterable[Group]]
 """Finds groups among the calls at the given positions."""
 
+OWN_DIALECT = "llmlab"
+"""The dialect of LLMLab's own instrumentation."""
+
 Identity = tuple[bytes, bytes]
 Source = tuple[str, str]
 
@@ -32,17 +35,20 @@ def source_of(call: Call) -> Source:
 def by_preference(calls: Sequence[Call], group: Iterable[int], depths: dict[Identity, int]) -> Group:
     """Sort the records of one call, the best first: what is known, measured and detailed, then what is deepest.
 
-    The deepest is nearest to the provider.
+    The deepest is nearest to the provider. Among measured ones ours goes first, whose counts are the provider's own:
+    others add up the events of a stream and come out a few tokens too high without saying so.
     """
 
-    def preference(position: int) -> tuple[bool, bool, bool, int, int, int]:
+    def preference(position: int) -> tuple[bool, bool, bool, bool, int, bool, int, int]:
         call = calls[position]
         reading = call.reading
         return (
             not reading.usage.known,
             reading.usage_spoiled,
             reading.usage_source != "reported",
+            call.dialect != OWN_DIALECT,
             -_detail(reading),
+            not reading.response_id,
             -depths.get(identity_of(call), 0),
             position,
         )

@@ -47,6 +47,8 @@ def _sum(usage: Usage, more: Usage) -> Usage:
 DIALECT = Dialect(
     name="anthropic_sdk",
     scopes=("com.anthropic.sdk.python",),
+    markers=(_TIER, *keys(_COMPACTION)),
+    rank=50,
     needles=(conventions.NEEDLE,),
     attributes=(*conventions.ATTRIBUTES, *keys(_COUNTS), *keys(_COMPACTION), _TIER),
     read=read,

@@ -18,8 +18,6 @@ _SCOPES = (
     "opentelemetry.util.genai.handler",
 )
 
-_OLD_NAMES = frozenset(spellings.ATTRIBUTES) - frozenset(conventions.ATTRIBUTES) - frozenset(conventions.COUNTS)
-
 
 def read(span: RawSpan, scope: Scope) -> Reading | None:
     """Read one span.
@@ -32,9 +30,7 @@ def read(span: RawSpan, scope: Scope) -> Reading | None:
         return reading and spellings.with_doubtful_input(reading)
     said = span.attributes
     reading = conventions.read(span, read_counts(spellings.OFFICIAL_COUNTS, said))
-    if reading is None or said.keys().isdisjoint(_OLD_NAMES):
-        return reading
-    return spellings.with_old_names(reading, said)
+    return reading and spellings.with_old_names(reading, said)
 
 
 DIALECT = Dialect(

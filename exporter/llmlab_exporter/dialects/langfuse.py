@@ -10,7 +10,7 @@ from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.reading import conventions, spellings
 from llmlab_exporter.reading.blobs import Fields, fields_of, flat
 from llmlab_exporter.reading.counts import Counts, Table, count, plus, read_counts
-from llmlab_exporter.reading.native import read_native
+from llmlab_exporter.reading.native import cost_in, read_native, seller_in
 from llmlab_exporter.reading.values import amount_usd, text
 from llmlab_exporter.span import RawSpan, Scope
 
@@ -57,11 +57,13 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
     return Reading(
         operation=operation,
         billable=counts.usage is not NO_USAGE or bool(counts.flaws) or not error,
+        provider=seller_in(details),
         response_model=text(said.get(_MODEL)),
         tier=text(details.get("service_tier")) or text(fields_of(said.get(_PARAMETERS)).get("service_tier")),
         usage=counts.usage,
         usage_source=source,
         error=error,
+        provider_cost=cost_in(details),
         claimed_cost=amount_usd(fields_of(said.get(_COSTS)).get("total")),
         user=spellings.first_text(said, _USERS),
         session=spellings.first_text(said, _SESSIONS),

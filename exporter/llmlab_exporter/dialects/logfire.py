@@ -10,7 +10,8 @@ from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.reading import conventions, spellings
 from llmlab_exporter.reading.blobs import field_at, fields_of
 from llmlab_exporter.reading.counts import completed
-from llmlab_exporter.reading.native import read_native
+from llmlab_exporter.reading.native import cost_in, read_native, seller_in
+from llmlab_exporter.reading.operations import is_billed
 from llmlab_exporter.reading.values import seconds, text
 from llmlab_exporter.span import RawSpan, Scope
 
@@ -30,8 +31,11 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
     if usage:
         native = read_native(usage)
         reading = reading._replace(
+            provider=seller_in(usage) or reading.provider,
+            provider_cost=cost_in(usage),
             usage=completed(native.usage, reading.usage),
             usage_source="reported" if native.usage.known else reading.usage_source,
+            billable=reading.billable or (native.usage.known and is_billed(reading.operation, span.name)),
             tier=reading.tier or text(usage.get("service_tier")),
             flaws=(*reading.flaws, *native.flaws),
             usage_spoiled=reading.usage_spoiled or native.spoiled,
@@ -52,7 +56,7 @@ def _placed(reading: Reading, span: RawSpan) -> Reading:
 DIALECT = Dialect(
     name="logfire",
     scopes=("logfire.",),
-    markers=(_USAGE,),
+    markers=(_USAGE, "logfire.msg_template"),
     rank=50,
     needles=(conventions.NEEDLE,),
     attributes=(*spellings.ATTRIBUTES, _USAGE, _OLD_RESPONSE, _RECORD, _DURATION),

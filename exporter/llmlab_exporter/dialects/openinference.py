@@ -37,7 +37,7 @@ _PROVIDERS = ("llm.provider", "llm.system")
 _FINISH = "llm.finish_reason"
 _COST = "llm.cost.total"
 _OUTPUT = "output.value"
-_FIRST_TOKEN = "First Token Stream Event"
+_FIRST_CHUNK_EVENT = "First Token Stream Event"
 _ANTHROPIC = "openinference.instrumentation.anthropic"
 _CACHE_KEYS = frozenset(key for key, field in _COUNTS if field.startswith("cache"))
 _CACHE_LOST = "the input of an Anthropic stream is told without its cached tokens"
@@ -54,12 +54,13 @@ def read(span: RawSpan, scope: Scope) -> Reading | None:
     reading = spellings.read(span, counts) or _bare(span, counts)
     reading = reading._replace(
         operation=reading.operation or _OPERATIONS.get(kind, ""),
-        provider=spellings.first_text(said, _PROVIDERS) or reading.provider,
+        provider=answer.seller or spellings.first_text(said, _PROVIDERS) or reading.provider,
         request_model=text(said.get(_REQUEST_MODEL)) or reading.request_model,
         response_model=answer.model or reading.response_model or spellings.first_text(said, _RESPONSE_MODELS),
         response_id=reading.response_id or answer.id,
         tier=reading.tier or answer.tier,
         finish_reason=reading.finish_reason or text(said.get(_FINISH)),
+        provider_cost=answer.cost,
         claimed_cost=amount_usd(said.get(_COST)),
         first_chunk_s=_first_chunk_s(span) if reading.first_chunk_s is None else reading.first_chunk_s,
         stream=_streamed(span) if reading.stream is None else reading.stream,
@@ -118,13 +119,13 @@ def _lost_cache(reading: Reading, span: RawSpan, scope: Scope, answer: Answer) -
 
 def _first_chunk_s(span: RawSpan) -> float | None:
     for event in span.events:
-        if event.name == _FIRST_TOKEN and event.time_ns >= span.start_ns:
+        if event.name == _FIRST_CHUNK_EVENT and event.time_ns >= span.start_ns:
             return (event.time_ns - span.start_ns) / 1e9
     return None
 
 
 def _streamed(span: RawSpan) -> bool | None:
-    return True if any(event.name == _FIRST_TOKEN for event in span.events) else None
+    return True if any(event.name == _FIRST_CHUNK_EVENT for event in span.events) else None
 
 
 DIALECT = Dialect(

@@ -7,6 +7,7 @@ new one (0.62). Recorded: openai, anthropic and langchain 0.40.14 and 0.62.4.
 from llmlab_exporter.call import Reading
 from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.reading import conventions, spellings
+from llmlab_exporter.reading.values import text
 from llmlab_exporter.span import RawSpan, Scope
 
 _PACKAGE = "opentelemetry.instrumentation."
@@ -44,7 +45,7 @@ _CONTAINERS = frozenset({"workflow", "task", "agent", "tool"})
 
 def read(span: RawSpan, scope: Scope) -> Reading | None:
     """Read one span."""
-    if span.attributes.get(_KIND) in _CONTAINERS and not _says_usage(span):
+    if text(span.attributes.get(_KIND)) in _CONTAINERS and not _says_usage(span):
         return None
     reading = spellings.read(span)
     if reading is None:

@@ -5,5 +5,6 @@ acknowledgement after that transaction is on disk. So a crash at any instant lea
 and a sender that never got its answer may send again without being counted twice.
 
 `book.py` holds the transactions, `writer.py` the one thread that runs them, `schema.py` the tables, `summary.py` the
-questions that the API asks, `changes.py` the changes of stored calls that are under way.
+questions that the API asks, `changes.py` the changes of stored calls that are under way, `dead_letters.py` the rows
+that the store refused for good.
 """

@@ -2,12 +2,15 @@
 
 import secrets
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from llmlab_exporter.ledger.changes import Changes
+from llmlab_exporter.ledger.dead_letters import DeadLetters
+from llmlab_exporter.ledger.duplicates import Duplicates
 from llmlab_exporter.ledger.outbox import Outbox
+from llmlab_exporter.ledger.recent import DEFAULT_LIMITS, Limits, Recent
 from llmlab_exporter.ledger.schema import migrate
 from llmlab_exporter.ledger.seen import Seen
 from llmlab_exporter.ledger.totals import Totals
@@ -24,12 +27,18 @@ class Entry:
     rows: int
     payload: bytes
     """The rows as an Arrow IPC stream."""
+    duplicates: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Calls that were found to repeat others, by the rule that found it."""
+    differences: Tallies = field(default_factory=Tallies)
+    """What corrections change in the sums; may be negative."""
+    corrections: int = 0
+    """Calls committed before of which the rows are new versions."""
 
 
 class Book:
     """The open ledger."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, recent: Limits = DEFAULT_LIMITS) -> None:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -65536", "busy_timeout = 10000"):
             self._db.execute(f"PRAGMA {pragma}")
@@ -38,7 +47,10 @@ class Book:
         self.totals = Totals(self._db)
         self.ledger_id = self._ledger_id()
         """Tells the calls of this ledger from those of others in a shared store: their batch ids begin with it."""
-        self.outbox = Outbox(self._db, self.ledger_id)
+        self.recent = Recent(self._db, recent)
+        self.outbox = Outbox(self._db, self.ledger_id, self.recent)
+        self.duplicates = Duplicates(self._db)
+        self.dead_letters = DeadLetters(self._db, self.outbox)
         self.changes = Changes(self._db)
         self.redelivered = self._redelivered()
         """Spans that were sent again after they had been committed, ever."""
@@ -54,9 +66,11 @@ class Book:
             if not self.seen.add(b"".join(entry.keys for entry in entries)):
                 self._db.execute("ROLLBACK")
                 return False
-            changed = self.totals.write(entry.tallies for entry in entries)
+            changed = self.totals.correct(entry.differences for entry in entries)
+            changed |= self.totals.write((entry.tallies for entry in entries), changed)
             for entry in entries:
                 self.outbox.add(entry.rows, entry.payload)
+                self.duplicates.add(entry.duplicates, entry.corrections)
             self._db.execute("UPDATE counters SET value = value + ? WHERE name = 'redelivered'", (redelivered,))
             self._db.execute("COMMIT")
         except BaseException:
@@ -65,11 +79,21 @@ class Book:
         self.totals.keep(changed)
         self.outbox.rows += sum(entry.rows for entry in entries)
         self.redelivered += redelivered
+        self.duplicates.keep()
         return True
 
-    def advance_change(self, change_id: str, chunk: int, cursor: str, report: str, differences: Tallies) -> bool:
+    def advance_change(
+        self,
+        change_id: str,
+        chunk: int,
+        cursor: str,
+        report: str,
+        differences: Tallies,
+        recent: tuple[int, bytes] = (0, b""),
+    ) -> bool:
         """Record one chunk of a change and what it does to spend, as one transaction.
 
+        `recent` are the new versions of those calls that are remembered: their number, and they as a payload.
         False, and nothing has happened, when the chunk is not the one after the last that was recorded.
         """
         try:
@@ -78,6 +102,7 @@ class Book:
                 self._db.execute("ROLLBACK")
                 return False
             new = self.totals.adjust(differences)
+            self.recent.add(*recent)
             self._db.execute("COMMIT")
         except BaseException:
             self._return_to_disk()
@@ -95,6 +120,8 @@ class Book:
             self._db.execute("ROLLBACK")
         self.totals.load()
         self.outbox.load()
+        self.recent.load()
+        self.duplicates.load()
         self.redelivered = self._redelivered()
 
     def _redelivered(self) -> int:

@@ -5,7 +5,10 @@ became of a parcel whose answer was lost, the store is asked by that id. So no r
 """
 
 import sqlite3
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from llmlab_exporter.ledger.recent import Recent
 
 
 class Parcel(NamedTuple):
@@ -20,9 +23,10 @@ class Parcel(NamedTuple):
 class Outbox:
     """The queue of rows in front of the store."""
 
-    def __init__(self, db: sqlite3.Connection, ledger_id: str) -> None:
+    def __init__(self, db: sqlite3.Connection, ledger_id: str, recent: Recent) -> None:
         self._db = db
         self._ledger_id = ledger_id
+        self._recent = recent
         self.rows = 0
         """Rows acknowledged and not yet stored, as of the last commit."""
         self.load()
@@ -71,8 +75,17 @@ class Outbox:
         query = "SELECT batch_id FROM outbox WHERE batch_id IS NOT NULL GROUP BY batch_id ORDER BY min(id)"
         return [batch_id for (batch_id,) in self._db.execute(query)]
 
+    def divide(self, batch_id: str, parts: Sequence[tuple[int, bytes]]) -> None:
+        """Replace a parcel by several, each of one entry, inside the open transaction."""
+        for rows, payload in parts:
+            insert = "INSERT INTO outbox (rows, payload) VALUES (?, ?) RETURNING id"
+            (row_id,) = self._db.execute(insert, (rows, payload)).fetchone()
+            self._db.execute("UPDATE outbox SET batch_id = ? WHERE id = ?", (f"{self._ledger_id}-{row_id}", row_id))
+        self._db.execute("DELETE FROM outbox WHERE batch_id = ?", (batch_id,))
+
     def finish(self, batch_id: str) -> None:
         """Forget a parcel that the store has."""
         (rows,) = self._db.execute("SELECT sum(rows) FROM outbox WHERE batch_id = ?", (batch_id,)).fetchone()
+        self._recent.remember(batch_id)
         self._db.execute("DELETE FROM outbox WHERE batch_id = ?", (batch_id,))
         self.rows -= rows or 0

@@ -4,7 +4,7 @@ import sqlite3
 
 from llmlab_exporter.tally import Tally
 
-SUMS = tuple(name for name in Tally.__dataclass_fields__ if name not in {"cost_yocto", "latency"})
+SUMS = tuple(name for name in Tally.__dataclass_fields__ if name not in {"cost_yocto", "latency", "sampled"})
 """The integer columns of a tally. Cost is text, since SQLite's integers end at 64 bits, and sums must be exact."""
 
 MIGRATIONS: tuple[str, ...] = (
@@ -56,6 +56,23 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE series ADD COLUMN provider_priced INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE spend ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE spend ADD COLUMN provider_priced INTEGER NOT NULL DEFAULT 0;
+    """,
+    """
+    ALTER TABLE spend ADD COLUMN sampled TEXT;
+
+    CREATE TABLE dead_letters (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, refused_at INTEGER NOT NULL, reason TEXT NOT NULL, payload BLOB NOT NULL
+    );
+    INSERT INTO counters VALUES ('overflowed', 0);
+    """,
+    """
+    -- Rows that were stored lately: what comes may tell of the same calls (window.py).
+    CREATE TABLE recent (
+        id INTEGER PRIMARY KEY, stored_at INTEGER NOT NULL, rows INTEGER NOT NULL, payload BLOB NOT NULL
+    );
+    CREATE TABLE duplicates (rule TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO counters VALUES ('corrections', 0);
+    ALTER TABLE series ADD COLUMN held_back TEXT;
     """,
 )
 

@@ -2,10 +2,13 @@
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import NamedTuple
+
+from llmlab_exporter.ledger.totals import dump_sampled, load_sampled
+from llmlab_exporter.tally import Sampled, add_sampled
 
 
 class Model(NamedTuple):
@@ -27,6 +30,8 @@ class Spend:
     input_tokens: int = 0
     output_tokens: int = 0
     cost: int = 0
+    sampled: dict[int, Sampled] = field(default_factory=dict[int, Sampled])
+    """Those of the calls that stand for others, by their threshold."""
 
     @property
     def cost_yocto(self) -> int | None:
@@ -43,6 +48,7 @@ class Spend:
         self.input_tokens += other.input_tokens
         self.output_tokens += other.output_tokens
         self.cost += other.cost
+        self.sampled = add_sampled(self.sampled, other.sampled)
 
 
 ByModel = dict[Model, Spend]
@@ -61,9 +67,24 @@ class _ExactSum:
         return str(self.total)
 
 
+class _SampledSum:
+    """SQL aggregate over the column `sampled`."""
+
+    def __init__(self) -> None:
+        self.total: dict[int, Sampled] = {}
+
+    def step(self, value: str | None) -> None:
+        if value:
+            self.total = add_sampled(self.total, load_sampled(value))
+
+    def finalize(self) -> str | None:
+        return dump_sampled(self.total)
+
+
 _QUESTION = """
     SELECT provider, model, sum(s.requests), sum(s.priced), sum(s.unpriced),
-           sum(s.estimated), sum(s.provider_priced), sum(s.input), sum(s.output), exact_sum(s.cost_yocto)
+           sum(s.estimated), sum(s.provider_priced), sum(s.input), sum(s.output), exact_sum(s.cost_yocto),
+           sampled_sum(s.sampled)
     FROM spend AS s JOIN series ON series.id = s.series
     WHERE bucket >= ? AND bucket < ?
     GROUP BY provider, model
@@ -91,6 +112,7 @@ class Summary:
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
         db.create_aggregate("exact_sum", 1, _ExactSum)  # pyright: ignore[reportArgumentType] - stubs want a float sum
+        db.create_aggregate("sampled_sum", 1, _SampledSum)  # pyright: ignore[reportArgumentType] - as above
         return db
 
 
@@ -113,8 +135,8 @@ def merge(parts: "list[ByModel]") -> ByModel:
 
 def _ask(db: sqlite3.Connection, since: int, until: int) -> ByModel:
     return {
-        Model(provider, model): Spend(*counts, cost=int(cost))
-        for provider, model, *counts, cost in db.execute(_QUESTION, (since, until))
+        Model(provider, model): Spend(*counts, cost=int(cost), sampled=load_sampled(sampled))
+        for provider, model, *counts, cost, sampled in db.execute(_QUESTION, (since, until))
     }
 
 

@@ -2,13 +2,19 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 
 from llmlab_exporter.ledger.schema import SUMS
-from llmlab_exporter.tally import Series, Tallies, Tally
+from llmlab_exporter.tally import Sampled, Series, Tallies, Tally, add_sampled
 
 MAX_SERIES = 20_000
 """Beyond so many label sets, new models are summed up under `other`; the stored rows keep their names."""
+
+MAX_OTHER_SERIES = 1_000
+"""And beyond so many more, of other services or projects, so is everything."""
+
+OTHER = "other"
 
 
 class Totals:
@@ -19,37 +25,91 @@ class Totals:
         self._ids: dict[Series, int] = {}
         self.by_series: dict[Series, Tally] = {}
         """Its tallies are replaced, never edited, so that another thread may read a copy of the dict."""
+        self.held_back: dict[Series, Tally] = {}
+        """What `by_series` is ahead of the truth since calls turned out to be repetitions; nothing is below 0 in it."""
+        self.overflowed = 0
+        """Calls that were summed up under `other`, ever."""
+        self._overflowing = 0
         self.load()
 
     def load(self) -> None:
         """Read everything from the disk."""
         self._ids.clear()
-        columns = ", ".join(("id", *Series._fields, *SUMS, "cost_yocto", "latency"))
+        columns = ", ".join(("id", "held_back", *Series._fields, *SUMS, "cost_yocto", "latency"))
+        held_back: dict[Series, Tally] = {}
         totals: dict[Series, Tally] = {}
         labels = len(Series._fields)
-        for row_id, *row in self._db.execute(f"SELECT {columns} FROM series"):  # noqa: S608 - our own names
+        for row_id, held, *row in self._db.execute(f"SELECT {columns} FROM series"):  # noqa: S608 - our own names
             series = Series(*row[:labels])
             self._ids[series] = row_id
+            if held is not None:
+                held_back[series] = Tally(**json.loads(held))
             sums = dict(zip(SUMS, row[labels:-2], strict=True))
             totals[series] = Tally(**sums, cost_yocto=int(row[-2]), latency=json.loads(row[-1]))
         self.by_series = totals
+        self.held_back = held_back
+        (self.overflowed,) = self._db.execute("SELECT value FROM counters WHERE name = 'overflowed'").fetchone()
 
-    def write(self, entries: Iterable[Tallies]) -> dict[Series, Tally]:
-        """Add tallies to the disk inside the open transaction; returns the new totals, for `keep` after it."""
+    def write(self, entries: Iterable[Tallies], corrected: Mapping[Series, Tally]) -> dict[Series, Tally]:
+        """Add tallies to the disk inside the open transaction; returns the new totals, for `keep` after it.
+
+        `corrected` is what `correct` returned before.
+        """
         changed: dict[Series, Tally] = {}
         spend: Tallies = {}
+        self._overflowing = 0
         for tallies in entries:
             for (bucket, series), tally in tallies.items():
-                kept = self._bounded(series)
+                kept = self._bounded(series, tally.requests)
                 changed.setdefault(kept, Tally()).add(tally)
                 spend.setdefault((bucket, kept), Tally()).add(tally)
+        if self._overflowing:
+            count = "UPDATE counters SET value = value + ? WHERE name = 'overflowed'"
+            self._db.execute(count, (self._overflowing,))
         for series, tally in changed.items():
-            if series in self.by_series:
-                tally.add(self.by_series[series])
+            if series in self.held_back:
+                self._net(series, tally)
+            if (before := corrected.get(series) or self.by_series.get(series)) is not None:
+                tally.add(before)
             self._write_total(series, tally)
         for (bucket, series), tally in spend.items():
             self._add_spend(bucket, self._ids[series], tally)
         return changed
+
+    def correct(self, entries: Iterable[Tallies]) -> dict[Series, Tally]:
+        """Add differences, which may be negative, to the spend and to the totals, inside the open transaction.
+
+        Totals never fall: what would lower one is held back until calls that come have made up for it, beginning with
+        those of this transaction (`write`). Returns the new totals.
+        """
+        by_series: dict[Series, Tally] = {}
+        for (bucket, series), difference in (each for differences in entries for each in differences.items()):
+            kept = self._bounded(series, 0)
+            by_series.setdefault(kept, Tally()).add(difference)
+            if kept not in self._ids:
+                self._write_total(kept, Tally())
+            self._add_spend(bucket, self._ids[kept], difference)
+            self._drop_empty(bucket, self._ids[kept])
+        for series, difference in by_series.items():
+            self._net(series, difference)
+            difference.add(self.by_series.get(series) or Tally())
+            self._write_total(series, difference)
+        return by_series
+
+    def _net(self, series: Series, tally: Tally) -> None:
+        """Take from a tally what is held back, and hold back what is below 0 then."""
+        held = tally.take_debt(self.held_back.pop(series, Tally()))
+        if held != Tally():
+            self.held_back[series] = held
+        text = json.dumps(asdict(held)) if series in self.held_back else None
+        update = "UPDATE series SET held_back = ? WHERE id = ?"
+        self._db.execute(update, (text, self._ids[series]))
+
+    def _drop_empty(self, bucket: int, series_id: int) -> None:
+        """Drop a sum of which everything was taken back."""
+        nothing = " AND ".join(f"{name} = 0" for name in SUMS)
+        delete = f"DELETE FROM spend WHERE bucket = ? AND series = ? AND cost_yocto = '0' AND {nothing}"  # noqa: S608 - our own names
+        self._db.execute(delete, (bucket, series_id))
 
     def adjust(self, differences: Tallies) -> dict[Series, Tally]:
         """Add differences to the spend of their time, inside the open transaction, and leave the totals alone.
@@ -59,21 +119,32 @@ class Totals:
         """
         new: dict[Series, Tally] = {}
         for (bucket, series), difference in differences.items():
-            kept = self._bounded(series)
+            kept = self._bounded(series, 0)
             if kept not in self._ids:
                 new[kept] = Tally()
                 self._write_total(kept, new[kept])
             self._add_spend(bucket, self._ids[kept], difference)
         return new
 
+    def forget(self, before_s: int) -> None:
+        """Drop the spend of before a moment (Unix seconds). The totals stay: counters do not fall."""
+        self._db.execute("DELETE FROM spend WHERE bucket < ?", (before_s,))
+
     def keep(self, changed: dict[Series, Tally]) -> None:
         """Make written totals visible, after the commit."""
         self.by_series.update(changed)
+        self.overflowed += self._overflowing
+        self._overflowing = 0
 
-    def _bounded(self, series: Series) -> Series:
+    def _bounded(self, series: Series, requests: int) -> Series:
+        """Return the series under which calls are kept: its model, or all but the outcome, may become `other`."""
         if series in self._ids or len(self._ids) < MAX_SERIES:
             return series
-        return series._replace(model="other")
+        self._overflowing += requests
+        without_model = series._replace(model=OTHER)
+        if without_model in self._ids or len(self._ids) < MAX_SERIES + MAX_OTHER_SERIES:
+            return without_model
+        return summary_series(series)
 
     def _write_total(self, series: Series, tally: Tally) -> None:
         values = (*(getattr(tally, name) for name in SUMS), str(tally.cost_yocto), json.dumps(tally.latency))
@@ -91,13 +162,32 @@ class Totals:
     def _add_spend(self, bucket: int, series_id: int, tally: Tally) -> None:
         place = (bucket, series_id)
         sums = tuple(getattr(tally, name) for name in SUMS)
-        found = self._db.execute("SELECT cost_yocto FROM spend WHERE bucket = ? AND series = ?", place).fetchone()
+        question = "SELECT cost_yocto, sampled FROM spend WHERE bucket = ? AND series = ?"
+        found = self._db.execute(question, place).fetchone()
         if found is None:
-            columns = ", ".join(("bucket", "series", *SUMS, "cost_yocto"))
-            marks = ", ".join("?" * (len(SUMS) + 3))
+            columns = ", ".join(("bucket", "series", *SUMS, "cost_yocto", "sampled"))
+            marks = ", ".join("?" * (len(SUMS) + 4))
             insert = f"INSERT INTO spend ({columns}) VALUES ({marks})"  # noqa: S608 - our own names
-            self._db.execute(insert, (*place, *sums, str(tally.cost_yocto)))
+            self._db.execute(insert, (*place, *sums, str(tally.cost_yocto), dump_sampled(tally.sampled)))
             return
+        cost, sampled = found
+        if tally.sampled:
+            sampled = dump_sampled(add_sampled(load_sampled(sampled), tally.sampled))
         changes = ", ".join(f"{name} = {name} + ?" for name in SUMS)
-        update = f"UPDATE spend SET {changes}, cost_yocto = ? WHERE bucket = ? AND series = ?"  # noqa: S608 - our own names
-        self._db.execute(update, (*sums, str(int(found[0]) + tally.cost_yocto), *place))
+        update = f"UPDATE spend SET {changes}, cost_yocto = ?, sampled = ? WHERE bucket = ? AND series = ?"  # noqa: S608 - our own names
+        self._db.execute(update, (*sums, str(int(cost) + tally.cost_yocto), sampled, *place))
+
+
+def summary_series(series: Series) -> Series:
+    """Return the series for calls of all labels but the outcome."""
+    return Series(*[OTHER] * (len(Series._fields) - 1), outcome=series.outcome)
+
+
+def load_sampled(text: str | None) -> dict[int, Sampled]:
+    """Read the column `sampled` of a spend."""
+    return {int(threshold): Sampled(*calls) for threshold, calls in json.loads(text or "{}").items()}
+
+
+def dump_sampled(sampled: dict[int, Sampled] | None) -> str | None:
+    """Write the column `sampled` of a spend; NULL when there are no such calls, as almost always."""
+    return json.dumps(sampled) if sampled else None

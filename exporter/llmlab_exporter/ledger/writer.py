@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -29,6 +29,52 @@ class Committable(Protocol):
     def without(self, rows: set[int]) -> Entry:
         """Return the entry that remains when the rows at these positions are left out."""
         ...
+
+
+class Joined(Protocol):
+    """What batches amount to."""
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What goes into the ledger."""
+        ...
+
+
+class Joiner(Protocol):
+    """Compares batches with what was committed before."""
+
+    def join(self, batches: Sequence[Any], dropped: Sequence[set[int]]) -> Any:
+        """Return what batches amount to without the rows at some positions, as `Joined`. `keep` or `drop` follows."""
+        ...
+
+    def keep(self, joined: Any) -> None:
+        """Learn that it was committed."""
+        ...
+
+    def drop(self, joined: Any) -> None:
+        """Learn that it was not."""
+        ...
+
+
+class Apart:
+    """Compares nothing: every batch is what it is."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def join(self, batches: Sequence[Committable], dropped: Sequence[set[int]]) -> Joined:
+        """Leave out the dropped rows."""
+        joined = Apart()
+        joined.entries = [
+            batch.without(rows) if rows else batch.entry for batch, rows in zip(batches, dropped, strict=True)
+        ]
+        return joined
+
+    def keep(self, joined: Joined) -> None:
+        """Do nothing."""
+
+    def drop(self, joined: Joined) -> None:
+        """Do nothing."""
 
 
 class Committed(NamedTuple):
@@ -59,8 +105,9 @@ _Item = _Order | _Job | _Stop
 class Writer:
     """Runs every transaction of one book, in order of arrival."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, joiner: Joiner | None = None) -> None:
         self._book = book
+        self._joiner: Joiner = Apart() if joiner is None else joiner
         self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="llmlab-ledger", daemon=True)
 
@@ -114,7 +161,7 @@ class Writer:
 
     def _commit_group(self, group: list[_Order]) -> None:
         try:
-            if self._book.commit([order.batch.entry for order in group]):
+            if self._write(group, [set() for _ in group]):
                 outcomes = [Committed(order.batch.entry.rows, 0) for order in group]
             else:
                 outcomes = self._commit_new_spans(group)
@@ -129,7 +176,7 @@ class Writer:
     def _commit_new_spans(self, group: list[_Order]) -> list[Committed]:
         """Commit a group in which spans repeat: each span once, the first that arrived."""
         known = self._book.seen.known(key for order in group for key in split_keys(order.batch.entry.keys))
-        entries: list[Entry] = []
+        dropped: list[set[int]] = []
         outcomes: list[Committed] = []
         for order in group:
             repeated: set[int] = set()
@@ -137,12 +184,25 @@ class Writer:
                 if key in known:
                     repeated.add(row)
                 known.add(key)
-            entries.append(order.batch.without(repeated) if repeated else order.batch.entry)
-            outcomes.append(Committed(entries[-1].rows, len(repeated)))
+            dropped.append(repeated)
+            outcomes.append(Committed(order.batch.entry.rows - len(repeated), len(repeated)))
         redelivered = sum(outcome.redelivered for outcome in outcomes)
-        if not self._book.commit([entry for entry in entries if entry.rows], redelivered):
+        if not self._write(group, dropped, redelivered):
             raise RuntimeError("keys that were sorted out are still known: the ledger is inconsistent")
         return outcomes
+
+    def _write(self, group: list[_Order], dropped: list[set[int]], redelivered: int = 0) -> bool:
+        """Commit a group without the dropped rows; False, and nothing has happened, when some span is known."""
+        joined = self._joiner.join([order.batch for order in group], dropped)
+        committed = False
+        try:
+            committed = self._book.commit([entry for entry in joined.entries if entry.rows], redelivered)
+        finally:
+            if committed:
+                self._joiner.keep(joined)
+            else:
+                self._joiner.drop(joined)
+        return committed
 
 
 def _settle(job: _Job, book: Book) -> None:

@@ -1,11 +1,12 @@
 """What a provider answered, as instrumentations keep it whole: the SDK's object as JSON, or LangChain's result."""
 
+from decimal import Decimal
 from typing import NamedTuple
 
 from llmlab.usage import NO_USAGE
 from llmlab_exporter.reading.blobs import NOTHING, Fields, field_at, fields_of, list_at
 from llmlab_exporter.reading.counts import Counts
-from llmlab_exporter.reading.native import read_native
+from llmlab_exporter.reading.native import cost_in, read_native, seller_in
 from llmlab_exporter.reading.values import text
 from llmlab_exporter.span import Value
 
@@ -23,6 +24,9 @@ class Answer(NamedTuple):
     id: str = ""
     model: str = ""
     tier: str = ""
+    seller: str = ""
+    cost: Decimal | None = None
+    """USD that the provider itself charged."""
 
 
 NO_ANSWER = Answer()
@@ -43,6 +47,8 @@ def _answer(fields: Fields) -> Answer:
         id=_first(fields, _IDS),
         model=_first(fields, _MODELS),
         tier=text(fields.get("service_tier")) or text(found.get("service_tier")),
+        seller=seller_in(found),
+        cost=cost_in(found),
     )
 
 
@@ -59,6 +65,8 @@ def _langchain(result: Fields) -> Answer:
         id=provider.id or overall.id or ("" if own.id.startswith(_RUN_ID) else own.id),
         model=provider.model or overall.model,
         tier=provider.tier or overall.tier,
+        seller=known.seller,
+        cost=known.cost,
     )
 
 

@@ -39,6 +39,7 @@ ATTRIBUTES = (
     "gen_ai.request.stream",
     "gen_ai.response.time_to_first_chunk",
     "gen_ai.conversation.id",
+    "session.id",
     "user.id",
     "error.type",
 )
@@ -90,7 +91,7 @@ def read(span: RawSpan, counts: Counts) -> Reading | None:
         finish_reason=texts(said("gen_ai.response.finish_reasons")),
         first_chunk_s=seconds(said("gen_ai.response.time_to_first_chunk")),
         user=text(said("user.id")),
-        session=text(said("gen_ai.conversation.id")),
+        session=text(said("gen_ai.conversation.id")) or text(said("session.id")),
         flaws=counts.flaws,
         usage_spoiled=counts.spoiled,
     )

@@ -4,11 +4,16 @@ The shape tells what the numbers mean: OpenAI and Gemini count cached tokens ins
 beside it. Sources: the API references of the four, as of November 2026.
 """
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 from llmlab.usage import NO_USAGE, Usage
 from llmlab_exporter.reading.blobs import Fields, flat, list_at
 from llmlab_exporter.reading.counts import Counts, Table, count, plus, read_counts, with_cache_inside
+from llmlab_exporter.reading.values import amount_usd
+
+_OWN_KEY = "is_byok"
 
 _NOTHING_SAID = Counts(NO_USAGE)
 
@@ -141,6 +146,22 @@ def read_native(usage: Fields) -> Counts:
     return counts._replace(usage=_with_compaction(found, usage))
 
 
+def cost_in(usage: Fields) -> Decimal | None:
+    """Return the USD that the provider itself charged: OpenRouter's `cost`, Perplexity's `cost.total_cost`.
+
+    None also for what OpenRouter passed on to a key of the user's own (`is_byok`): it charges only a fee for that.
+    """
+    if usage.get(_OWN_KEY) is True:
+        return None
+    cost = usage.get("cost")
+    return amount_usd(cost.get("total_cost") if isinstance(cost, Mapping) else cost)
+
+
+def seller_in(usage: Fields) -> str:
+    """Return who sold the call, if only one provider reports such usage; else ""."""
+    return "openrouter" if _OWN_KEY in usage else ""
+
+
 def with_written(usage: Usage) -> Usage:
     """Fill in what was written to the cache from its lifetimes, for those who report only these."""
     lifetimes = (usage.cache_write_5m or 0) + (usage.cache_write_1h or 0)
@@ -148,10 +169,18 @@ def with_written(usage: Usage) -> Usage:
 
 
 def _with_extras(usage: Usage, said: Fields, shape: Shape) -> Usage:
+    extra_output = _first(said, shape.output_extras) or _reasoning_outside(usage, said)
     return usage._replace(
         input=plus(usage.input, _first(said, shape.input_extras)),
-        output=plus(usage.output, _first(said, shape.output_extras)),
+        output=plus(usage.output, extra_output),
     )
+
+
+def _reasoning_outside(usage: Usage, said: Fields) -> int | None:
+    """Return the reasoning if the total proves that it is counted beside the output, as xAI does."""
+    total = count(said.get("total_tokens"))
+    parts = (usage.input or 0, usage.output or 0, usage.reasoning or 0)
+    return usage.reasoning if usage.reasoning and total == sum(parts) else None
 
 
 def _first(said: Fields, keys: tuple[str, ...]) -> int | None:

@@ -3,13 +3,16 @@
 For the dialects of those who follow the conventions loosely, and for strangers.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from llmlab.usage import Usage
 from llmlab_exporter.call import Reading
 from llmlab_exporter.reading import conventions
 from llmlab_exporter.reading.counts import Counts, Table, keys, read_counts, with_cache_inside
 from llmlab_exporter.reading.native import with_written
 from llmlab_exporter.reading.values import amount_usd, flag, host_of, listed, seconds, text
-from llmlab_exporter.span import Attributes, RawSpan
+from llmlab_exporter.span import Attributes, RawSpan, Value
 
 _OLD_COUNTS: Table = (
     ("gen_ai.usage.prompt_tokens", "input"),
@@ -70,6 +73,7 @@ _CLAIMED_COSTS = (
 _STREAMS = ("gen_ai.is_streaming", "llm.is_streaming", "gen_ai.request.is_stream")
 _HOSTS = ("gen_ai.openai.api_base", "server.host", "url.full")
 _FIRST_CHUNKS = ("gen_ai.client.operation.time_to_first_chunk", "gen_ai.server.time_to_first_token")
+"""In seconds; whoever writes an integer means milliseconds."""
 _USERS = (
     "enduser.id",
     "gen_ai.request.user",
@@ -78,20 +82,48 @@ _USERS = (
     "traceloop.association.properties.userId",
 )
 _SESSIONS = (
-    "session.id",
     "gen_ai.session.id",
     "traceloop.association.properties.session_id",
     "traceloop.association.properties.sessionId",
     "traceloop.association.properties.thread_id",
 )
 _OPERATION = "llm.request.type"
+_OPERATION_NAMES = {
+    "acompletion": "chat",
+    "aembedding": "embeddings",
+    "aresponses": "chat",
+    "chat.completions": "chat",
+    "embedding": "embeddings",
+    "responses": "chat",
+}
+"""The conventions' names of what libraries call after the functions of their API."""
 
 MARKERS = (*conventions.MARKERS, *keys(_OLD_COUNTS), *keys(_MADE_UP_COUNTS), _OPERATION)
 
-_OTHERS = frozenset(
-    (*_TIERS, *_CLAIMED_COSTS, *_STREAMS, *_HOSTS, *_FIRST_CHUNKS, *_USERS, *_SESSIONS, _PROVIDER, _OPERATION)
-)
-ATTRIBUTES = (*conventions.ATTRIBUTES, *keys(COUNTS), *sorted(_OTHERS))
+_UNSAID = ("", None)
+
+
+def _first_chunk_s(value: Value) -> float | None:
+    found = seconds(value)
+    return found / 1000 if found is not None and type(value) is int else found
+
+
+_FIELDS: dict[str, tuple[tuple[str, ...], Callable[[Value], object]]] = {
+    "operation": ((_OPERATION,), text),
+    "provider": ((_PROVIDER,), text),
+    "host": (_HOSTS, lambda value: host_of(text(value))),
+    "tier": (_TIERS, text),
+    "stream": (_STREAMS, flag),
+    "first_chunk_s": (_FIRST_CHUNKS, _first_chunk_s),
+    "claimed_cost": (_CLAIMED_COSTS, amount_usd),
+    "user": (_USERS, text),
+    "session": (_SESSIONS, text),
+}
+"""By field of `Reading`, the names under which it is said, and what believes the value."""
+
+_FIELD_OF = {name: field for field, (names, _) in _FIELDS.items() for name in names}
+_NAMES = frozenset(_FIELD_OF)
+ATTRIBUTES = (*conventions.ATTRIBUTES, *keys(COUNTS), *_FIELD_OF)
 
 
 def read(span: RawSpan, counts: Counts | None = None) -> Reading | None:
@@ -100,26 +132,26 @@ def read(span: RawSpan, counts: Counts | None = None) -> Reading | None:
     reading = conventions.read(span, read_counts(COUNTS, said) if counts is None else counts)
     if reading is None:
         return None
-    reading = reading._replace(usage=with_written(reading.usage))
-    return reading if said.keys().isdisjoint(_OTHERS) else with_old_names(reading, said)
+    reading = with_old_names(reading, said)
+    return reading._replace(
+        operation=_OPERATION_NAMES.get(reading.operation, reading.operation),
+        finish_reason=listed(reading.finish_reason),
+        usage=with_written(reading.usage),
+    )
 
 
 def with_old_names(reading: Reading, said: Attributes) -> Reading:
     """Fill in what is said under other names than those of the conventions."""
-    stream = reading.stream
-    first_chunk_s = reading.first_chunk_s
-    return reading._replace(
-        operation=reading.operation or text(said.get(_OPERATION)),
-        provider=reading.provider or text(said.get(_PROVIDER)),
-        host=reading.host or host_of(first_text(said, _HOSTS)),
-        tier=reading.tier or first_text(said, _TIERS),
-        stream=_first_flag(said) if stream is None else stream,
-        finish_reason=listed(reading.finish_reason),
-        first_chunk_s=_first_seconds(said) if first_chunk_s is None else first_chunk_s,
-        claimed_cost=next(filter(None, (amount_usd(said.get(key)) for key in _CLAIMED_COSTS)), None),
-        user=reading.user or first_text(said, _USERS),
-        session=reading.session or first_text(said, _SESSIONS),
-    )
+    if said.keys().isdisjoint(_NAMES):
+        return reading
+    found: dict[str, Any] = {}
+    for field in {_FIELD_OF[name] for name in said.keys() & _NAMES}:
+        if getattr(reading, field) in _UNSAID:
+            names, believed = _FIELDS[field]
+            found[field] = next(
+                (value for name in names if (value := believed(said.get(name))) not in _UNSAID), getattr(reading, field)
+            )
+    return reading._replace(**found) if found else reading
 
 
 def first_text(said: Attributes, names: tuple[str, ...]) -> str:
@@ -142,11 +174,3 @@ def with_doubtful_input(reading: Reading) -> Reading:
 def cache_exceeds_input(usage: Usage) -> bool:
     """Whether the cached tokens cannot be part of the input."""
     return usage.input is not None and (usage.cache_read or 0) + (usage.cache_write or 0) > usage.input
-
-
-def _first_flag(said: Attributes) -> bool | None:
-    return next((found for key in _STREAMS if (found := flag(said.get(key))) is not None), None)
-
-
-def _first_seconds(said: Attributes) -> float | None:
-    return next((found for key in _FIRST_CHUNKS if (found := seconds(said.get(key))) is not None), None)

@@ -25,8 +25,9 @@ class Hold:
 class Admission:
     """The byte budget. Used on the event loop only."""
 
-    def __init__(self, *, has_room: Callable[[], str], max_held_bytes: int = MAX_HELD_BYTES) -> None:
-        self._has_room = has_room
+    def __init__(self, *, obstacle: Callable[[], Busy | None], max_held_bytes: int = MAX_HELD_BYTES) -> None:
+        """`obstacle` says why nothing is admitted at the moment, None when something is."""
+        self._obstacle = obstacle
         self._max_held_bytes = max_held_bytes
         self.held_bytes = 0
         self.draining = False
@@ -36,8 +37,8 @@ class Admission:
         """Admit a request of a size that is known so far; raises `Busy` or `Draining`."""
         if self.draining:
             raise Draining("the exporter is shutting down; try again in a second")
-        if full := self._has_room():
-            raise Busy(full)
+        if obstacle := self._obstacle():
+            raise obstacle
         hold = Hold(self)
         hold.grow(size)
         try:

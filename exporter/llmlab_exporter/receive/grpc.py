@@ -1,6 +1,7 @@
 """OTLP over gRPC. Handlers take and return raw bytes: decoding is the pipeline's."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import grpc
@@ -9,7 +10,7 @@ import grpc.aio
 from llmlab_exporter.receive.admission import Hold
 from llmlab_exporter.receive.answers import PROTOBUF, retry_info, status, success
 from llmlab_exporter.receive.door import Door
-from llmlab_exporter.receive.refusal import Refusal, TooLarge
+from llmlab_exporter.receive.refusal import CutOff, Refusal, TooLarge
 from llmlab_exporter.telemetry import Telemetry
 
 _PACKAGE = "opentelemetry.proto.collector"
@@ -26,7 +27,7 @@ def server(door: Door, telemetry: Telemetry, address: str, max_body_bytes: int) 
     """
     made = grpc.aio.server(
         options=[
-            # Twice our limit, so that what is over ours is refused by us: with the remedy, and counted.
+            # Twice our limit, so that what is over ours is refused by us: with the remedy.
             ("grpc.max_receive_message_length", 2 * max_body_bytes),
             # A second exporter on the port must fail, not share it.
             ("grpc.so_reuseport", 0),
@@ -45,26 +46,24 @@ def server(door: Door, telemetry: Telemetry, address: str, max_body_bytes: int) 
         raise PortUnavailable(str(error)) from error
 
 
-_Handler = Callable[[bytes, grpc.aio.ServicerContext[Any, Any]], Awaitable[bytes]]
+_Context = grpc.aio.ServicerContext[Any, Any]
+_Handler = Callable[[AsyncIterator[bytes], _Context], Awaitable[bytes]]
 
 
 def _service(signal: str, name: str, handler: _Handler) -> grpc.GenericRpcHandler:
-    method = grpc.unary_unary_rpc_method_handler(handler)  # pyright: ignore[reportArgumentType] - async handlers
+    """Make a service whose one request message the handler reads itself.
+
+    On the wire that is what a unary call is. But a handler of a unary call never learns of a message that the library
+    refuses, and gets every other one read into memory before it can say that there is no room.
+    """
+    method = grpc.stream_unary_rpc_method_handler(handler)  # pyright: ignore[reportArgumentType] - async handlers
     return grpc.method_handlers_generic_handler(f"{_PACKAGE}.{signal}.v1.{name}", {"Export": method})
 
 
 def _traces(door: Door, limit: int) -> _Handler:
-    async def export(body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
-        async def read(_: Hold) -> bytes:
-            if len(body) > limit:
-                raise TooLarge(
-                    f"the request has {len(body)} bytes, the limit is {limit}; "
-                    "send smaller batches or raise --max-body-mib"
-                )
-            return body
-
+    async def export(_: AsyncIterator[bytes], context: _Context) -> bytes:
         try:
-            receipt = await door.enter(len(body), PROTOBUF, read)
+            receipt = await door.enter(0, PROTOBUF, partial(_read, context, limit))
         except Refusal as refusal:
             await context.abort(refusal.grpc_status, str(refusal), _trailers(refusal))
         return success(receipt).SerializeToString()
@@ -72,8 +71,21 @@ def _traces(door: Door, limit: int) -> _Handler:
     return export
 
 
+async def _read(context: _Context, limit: int, hold: Hold) -> bytes:
+    body = await context.read()
+    if not isinstance(body, bytes):  # EOF; the library has answered a message that is too large
+        raise CutOff(f"no whole message came: it has more than {2 * limit} bytes, or its sender hung up")
+    if len(body) > limit:
+        raise TooLarge(
+            f"the request has {len(body)} bytes, the limit is {limit}; send smaller batches or raise --max-body-mib"
+        )
+    hold.grow(len(body))
+    return body
+
+
 def _other(telemetry: Telemetry, signal: str) -> _Handler:
-    async def export(_: bytes, __: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+    async def export(_: AsyncIterator[bytes], context: _Context) -> bytes:
+        await context.read()
         telemetry.count_other_signal(signal)
         return b""
 

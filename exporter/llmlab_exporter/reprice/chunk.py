@@ -9,12 +9,14 @@ from llmlab.pricing import Priced
 from llmlab.pricing.pricer import Pricer
 from llmlab.usage import Usage
 from llmlab_exporter.call import Call, Reading
+from llmlab_exporter.kin import Identity
 from llmlab_exporter.pricing import price
 from llmlab_exporter.rates import rate_text
 from llmlab_exporter.reprice.reading import COLUMNS, Cursor
 from llmlab_exporter.reprice.report import Report
 from llmlab_exporter.rows import COST, KEY, decimals, unscaled
-from llmlab_exporter.tally import BUCKET_S, Series, Tallies, Tally
+from llmlab_exporter.tally import BUCKET_S, Sampled, Series, Tallies, Tally
+from llmlab_exporter.window import NewPrice
 
 CALLS_PER_CHANGE = 10
 """Calls without a change are recorded as having been looked at ten times as seldom."""
@@ -103,13 +105,20 @@ def reprice(table: pa.Table, pricer: Pricer, report: Report) -> Repriced:
     return Repriced(_staged(table, changed, prices), differences)
 
 
+def new_prices(rows: pa.Table) -> list[NewPrice]:
+    """Read what is staged."""
+    names = ("org", "project", "trace_id", "span_id", "base_version", "cost_usd", "cost_source")
+    columns = [_values(rows, name) for name in names]
+    return [NewPrice(Identity(*row[:4]), *row[4:]) for row in zip(*columns, strict=True)]
+
+
 def _calls(table: pa.Table) -> Iterator[tuple[Call, str, _Old]]:
     """Put the calls together again, as far as their price depends on it."""
     columns = (_values(table, name) for name in COLUMNS)
     for (
         (org, project, start_ns, trace_id, span_id),
         (service, environment, end_ns, provider, model, request_model, response_model, operation, outcome),
-        (tier, batch, usage_source, usage_spoiled, flaws),
+        (tier, batch, usage_source, usage_spoiled, flaws, threshold),
         (cost, source, reason, price_provider, price_model, rate_start, discount, _version),
         usage,
     ) in _grouped(zip(*columns, strict=True)):
@@ -125,14 +134,13 @@ def _calls(table: pa.Table) -> Iterator[tuple[Call, str, _Old]]:
             flaws=(flaws,) if flaws else (),
             usage_spoiled=usage_spoiled,
         )
-        call = Call(
-            trace_id, span_id, b"", start_ns, end_ns, "", org, project, service, environment, provider, model, reading
-        )
+        place = (org, project, service, environment, provider, model)
+        call = Call(trace_id, span_id, b"", start_ns, end_ns, "", *place, reading, sampling_threshold=threshold)
         yield call, outcome, _Old(cost, source, reason, price_provider, price_model, rate_start, discount)
 
 
 def _grouped(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    return ((row[:5], row[5:14], row[14:19], row[19:27], row[27:]) for row in rows)
+    return ((row[:5], row[5:14], row[14:20], row[20:28], row[28:]) for row in rows)
 
 
 def _values(table: pa.Table, name: str) -> Sequence[Any]:
@@ -159,7 +167,10 @@ def _add(differences: Tallies, call: Call, outcome: str, old: _Old, new: Priced)
     tally.priced += newly_priced
     tally.unpriced -= newly_priced
     tally.estimated += (new.source == "estimated") - (old.source == "estimated")
-    tally.cost_yocto += (new.cost_yocto or 0) - (old.cost_yocto or 0)
+    difference = (new.cost_yocto or 0) - (old.cost_yocto or 0)
+    tally.cost_yocto += difference
+    if call.sampling_threshold:
+        tally.count_sampled(call.sampling_threshold, Sampled(0, difference))
 
 
 def _staged(table: pa.Table, changed: list[int], prices: list[tuple[Priced, str]]) -> pa.Table:

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from llmlab.pricing.pricer import Pricer
+from llmlab_exporter.ledger.book import Book
 from llmlab_exporter.ledger.changes import Change
 from llmlab_exporter.ledger.writer import Writer
-from llmlab_exporter.reprice.chunk import PRICE_COLUMNS, Pending, reprice
+from llmlab_exporter.reprice.chunk import PRICE_COLUMNS, Pending, new_prices, reprice
 from llmlab_exporter.reprice.reading import CHUNK_ROWS, Calls, Cursor, load_cursor
 from llmlab_exporter.reprice.report import Report, load_report
 from llmlab_exporter.reprice.request import Request, read_request
 from llmlab_exporter.store import changes
 from llmlab_exporter.store.store import Store
+from llmlab_exporter.window import Window
 
 KIND = "reprice"
 RETRY_S = 2.0
@@ -27,6 +29,10 @@ KEPT_DRY_RUNS = 20
 State = Literal["waiting", "running", "done", "cancelled"]
 
 log = logging.getLogger(__name__)
+
+
+class CorrectedMeanwhile(RuntimeError):
+    """A call that was priced again has another version by now: the chunk is read again."""
 
 
 class Busy(RuntimeError):
@@ -60,11 +66,17 @@ class Repricer:
     """Starts, remembers and stops jobs. Its methods suit any thread."""
 
     def __init__(
-        self, writer: Writer, store: Callable[[], Store | None], pricer: Pricer, chunk_rows: int = CHUNK_ROWS
+        self,
+        writer: Writer,
+        store: Callable[[], Store | None],
+        pricer: Pricer,
+        window: Window,
+        chunk_rows: int = CHUNK_ROWS,
     ) -> None:
         self._writer = writer
         self._store = store
         self._pricer = pricer
+        self._window = window
         self._chunk_rows = chunk_rows
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -178,10 +190,20 @@ class Repricer:
         """Stage, record and apply what is pending."""
         rows, differences, cursor = pending.take()
         changes.stage(store, _change(job), rows)
-        advanced = self._writer.run(
-            lambda book: book.advance_change(job.job_id, job.chunk + 1, cursor.dump(), job.report.dump(), differences)
-        )
-        if not advanced:
+        prices = new_prices(rows)
+
+        def advance(book: Book) -> bool:
+            repricing = self._window.reprice(prices)
+            if repricing is None:
+                raise CorrectedMeanwhile("a call was corrected while it was priced again; its new version comes first")
+            recent = (len(repricing.changes), repricing.payload)
+            progress = (job.chunk + 1, cursor.dump(), job.report.dump())
+            if not book.advance_change(job.job_id, *progress, differences, recent):
+                return False
+            repricing.keep()
+            return True
+
+        if not self._writer.run(advance):
             raise RuntimeError(f"chunk {job.chunk + 1} of repricing {job.job_id} was recorded before")
         job.chunk += 1
         job.cursor = cursor

@@ -30,6 +30,7 @@ _INPUTS = (
     "usage_source",
     "usage_spoiled",
     "flaws",
+    "sampling_threshold",
 )
 _OLD = ("cost_usd", "cost_source", "cost_reason", "price_provider", "price_model", "rate_start", "discount", "version")
 COLUMNS = (*KEY, *_INPUTS, *_OLD, *map(usage_column, Usage._fields))

@@ -1,34 +1,54 @@
 """The thread that moves acknowledged rows from the ledger into the store.
 
 It may fail for as long as it likes: the rows stay in the ledger. After an error nobody knows whether an insert
-arrived, so the store is asked before anything is sent again (`Store.complete`).
+arrived, so the store is asked before anything is sent again (`Store.complete`). A row that the store refuses for what
+is in it would be refused for ever: its parcel is halved, again and again, until the row is alone and is put aside.
 """
 
 import logging
 import random
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from llmlab_exporter.ledger.dead_letters import MAX_DEAD_LETTERS
 from llmlab_exporter.ledger.outbox import Parcel
+from llmlab_exporter.ledger.parcels import pack, unpack
 from llmlab_exporter.ledger.writer import Writer
-from llmlab_exporter.store.store import Store
+from llmlab_exporter.store.dead_letter_file import DeadLetterFile
+from llmlab_exporter.store.refusals import is_for_good
+from llmlab_exporter.store.retention import size_bytes
+from llmlab_exporter.store.store import Store, missing
 
 PARCEL_ROWS = 50_000
 INTERVAL_S = 0.5
 """Between inserts when little arrives: often enough to be seen soon, seldom enough for the merge tree."""
 MAX_BACKOFF_S = 30.0
+MEASURE_S = 10.0
+"""Between looks at what the store takes on its disk."""
 
 log = logging.getLogger(__name__)
 
 
 class Flusher:
-    """Owns the store from `start` to `stop`."""
+    """Owns the store from `start` to `stop`.
 
-    def __init__(self, writer: Writer, connect: Callable[[], Store], interval_s: float = INTERVAL_S) -> None:
+    Rows that are refused for good are kept in the ledger, and written to `letters` if that is given.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        connect: Callable[[], Store],
+        interval_s: float = INTERVAL_S,
+        letters: DeadLetterFile | None = None,
+    ) -> None:
         self._writer = writer
         self._connect = connect
+        self._letters = letters
         self._interval_s = interval_s
         self._store: Store | None = None
         self._stopping = threading.Event()
@@ -39,6 +59,12 @@ class Flusher:
         """Rows this process has put into the store."""
         self.failures = 0
         """Inserts that failed and were tried again."""
+        self.buried_rows = 0
+        """Rows that the store refused for good, in this process."""
+        self.store_bytes: int | None = None
+        """What the store's tables take, as of some seconds ago; None while nobody knows."""
+        self._measured = -MEASURE_S
+        self._letters_lock = threading.Lock()
 
     def start(self) -> None:
         """Start the thread."""
@@ -50,6 +76,12 @@ class Flusher:
         self._thread.join(timeout_s)
         if not self._thread.is_alive() and self._store is not None:
             self._store.close()
+
+    def send_again(self, letter_ids: Sequence[int] | None) -> int:
+        """Give dead letters, or all of them, another try, and return how many there were. Suits any thread."""
+        sent = self._writer.run(lambda book: book.dead_letters.send_again(letter_ids))
+        self._write_letters()
+        return sent
 
     @property
     def store(self) -> Store | None:
@@ -81,17 +113,68 @@ class Flusher:
             store = self._connect()
             store.migrate()
             self._store = store
+            self._write_letters()
         for batch_id in self._writer.run(lambda book: book.outbox.unfinished()):
             parcel = self._writer.run(lambda book, wanted=batch_id: book.outbox.parcel(wanted))
-            self._store.complete(unpack(parcel), batch_id)
-            self._finish(parcel)
+            self._deliver(parcel, self._store, self._store.complete)
         parcel = self._writer.run(lambda book: book.outbox.cut(PARCEL_ROWS))
         self.error = ""
         if parcel is None:
+            self._measure(self._store)
             return False
-        self._store.insert(unpack(parcel), parcel.batch_id)
+        delivered = self._deliver(parcel, self._store, self._store.insert)
+        self._measure(self._store)
+        return parcel.rows >= PARCEL_ROWS // 2 or not delivered
+
+    def _deliver(self, parcel: Parcel, store: Store, send: Callable[[pa.Table, str], None]) -> bool:
+        """Store a parcel; False when some row of it is refused for good, so that it is divided."""
+        rows = unpack(parcel.payloads)
+        try:
+            send(rows, parcel.batch_id)
+        except Exception as error:
+            if not is_for_good(error):
+                raise
+            self._divide(parcel, missing(rows, store.stored(parcel.batch_id)), error)
+            return False
         self._finish(parcel)
-        return parcel.rows >= PARCEL_ROWS // 2
+        return True
+
+    def _divide(self, parcel: Parcel, rows: pa.Table, error: Exception) -> None:
+        """Halve a parcel, until the row that is refused is alone and can be put aside."""
+        batch_id = parcel.batch_id
+        if rows.num_rows == 1 == parcel.rows:
+            self._bury(batch_id, _brief(error))
+            return
+        half = rows.num_rows // 2
+        halves = [part for part in (rows.slice(0, half), rows.slice(half)) if part.num_rows]
+        parts = [(part.num_rows, pack(part)) for part in halves]
+        self._writer.run(lambda book: book.dead_letters.divide(batch_id, parts))
+        self.stored_rows += parcel.rows - rows.num_rows
+
+    def _bury(self, batch_id: str, reason: str) -> None:
+        with self._letters_lock:
+            letter = self._writer.run(lambda book: book.dead_letters.bury(batch_id, reason))
+            self.buried_rows += 1
+            log.error("the store refuses a call for good; dead letter %d: %s", letter.letter_id, reason)
+            if self._letters is not None:
+                self._letters.append(letter)
+
+    def _measure(self, store: Store) -> None:
+        """Look now and then at what the store takes on its disk; a server may deny the answer, and stores rows."""
+        if time.monotonic() < self._measured + MEASURE_S:
+            return
+        self._measured = time.monotonic()
+        try:
+            self.store_bytes = size_bytes(store)
+        except ClickHouseError as error:
+            log.warning("the store does not say how large it is: %s", _brief(error))
+            self.store_bytes = None
+
+    def _write_letters(self) -> None:
+        if self._letters is None:
+            return
+        with self._letters_lock:
+            self._letters.write(self._writer.run(lambda book: book.dead_letters.latest(MAX_DEAD_LETTERS)))
 
     def _finish(self, parcel: Parcel) -> None:
         self._writer.run(lambda book: book.outbox.finish(parcel.batch_id))
@@ -101,10 +184,8 @@ class Flusher:
         self.failures += 1
         if not self.error:
             log.error("the store does not take rows; they wait in the ledger", exc_info=error)
-        self.error = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+        self.error = _brief(error)
 
 
-def unpack(parcel: Parcel) -> pa.Table:
-    """Read the rows of a parcel."""
-    parts = [pa.ipc.open_stream(payload).read_all() for payload in parcel.payloads]
-    return pa.concat_tables(parts).combine_chunks()
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:500]

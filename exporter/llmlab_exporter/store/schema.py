@@ -106,4 +106,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE VIEW IF NOT EXISTS {database}.current_calls AS SELECT * FROM {database}.llm_calls FINAL",
     ),
+    (
+        """
+        ALTER TABLE {database}.llm_calls
+            ADD COLUMN IF NOT EXISTS sampling_threshold UInt64 CODEC(ZSTD(1)) AFTER flaws
+        """,
+        "CREATE OR REPLACE VIEW {database}.current_calls AS SELECT * FROM {database}.llm_calls FINAL",
+    ),
 )

@@ -9,9 +9,12 @@ import clickhouse_connect
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from llmlab_exporter.rows import COLUMNS
 from llmlab_exporter.store.schema import MIGRATIONS
 
 DATABASE = "llmlab"
+
+_STORED = {column.name for column in COLUMNS} | {"version", "change_id"}
 
 
 class StoreUnavailable(Exception):
@@ -49,10 +52,7 @@ class Store:
 
     def complete(self, rows: pa.Table, batch_id: str) -> None:
         """Insert those months of a batch that are not there yet: its first insert ended in an error or a crash."""
-        there = self.stored(batch_id)
-        self._insert_months(
-            {month: part for month, part in split_by_month(rows).items() if month not in there}, batch_id
-        )
+        self.insert(missing(rows, self.stored(batch_id)), batch_id)
 
     def stored(self, batch_id: str) -> dict[int, int]:
         """Count the rows of a batch that are in the store, by month (`202611`)."""
@@ -94,8 +94,26 @@ class Store:
 
     def _insert_months(self, months: dict[int, pa.Table], batch_id: str) -> None:
         for part in months.values():
-            named = part.append_column("batch_id", pa.repeat(batch_id, part.num_rows))
+            named = _storable(part).append_column("batch_id", pa.repeat(batch_id, part.num_rows))
             self.insert_into("llm_calls", named)
+
+
+def _storable(rows: pa.Table) -> pa.Table:
+    """Leave out what only the ledger needs, and number the versions."""
+    rows = rows.select([name for name in rows.column_names if name in _STORED])
+    if "version" in rows.column_names:
+        for name, first in (("version", 1), ("change_id", "")):
+            place = rows.column_names.index(name)
+            rows = rows.set_column(
+                place, name, pc.fill_null(rows.column(name), pa.scalar(first, rows.column(name).type))
+            )
+    return rows
+
+
+def missing(rows: pa.Table, stored: dict[int, int]) -> pa.Table:
+    """Return the rows of those months of which nothing is stored."""
+    months = split_by_month(rows)
+    return pa.concat_tables([rows.slice(0, 0), *(part for month, part in months.items() if month not in stored)])
 
 
 def split_by_month(rows: pa.Table) -> dict[int, pa.Table]:

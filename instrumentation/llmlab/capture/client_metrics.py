@@ -68,6 +68,8 @@ class ClientMetrics:
         attributes = _attributes(request, reply)
         failed = {} if error is None else {semconv.ERROR_TYPE: type(error).__qualname__}
         self._duration.record(duration_s, {**attributes, **failed})
+        if reply.is_estimated:  # by the conventions these histograms hold what the provider counted
+            return
         if reply.usage.input is not None:
             self._tokens.record(reply.usage.input, {**attributes, **_INPUT})
         if reply.usage.output is not None:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
-from types import ModuleType
+from types import CellType, ModuleType
 from typing import Any, NamedTuple
 
 import wrapt
@@ -21,12 +21,14 @@ from llmlab.providers import Call, Hook, Provider
 
 _logger = logging.getLogger("llmlab")
 
+_CONTENTS = "cell_contents"
+
 
 class Patch(NamedTuple):
     """One attribute that we replaced."""
 
     owner: Any
-    """The class or module."""
+    """The class or module, or the cell of a closure."""
     attribute: str
     original: Any
     replacement: Any
@@ -78,7 +80,8 @@ class Installation:
             if self._active and self._is_supported:
                 if self._records_content:
                     call = with_content(call, self._provider.content)
-                self._patch(module, call.attribute, wrapper(call, self._recorder), is_optional=call.is_optional)
+                around = wrapper(call, self._recorder)
+                self._patch(module, call.attribute, around, is_optional=call.is_optional, closure=call.closure)
 
     def _hook_into(self, hook: Hook, module: ModuleType) -> None:
         with Guard(f"hook into {self._provider.distribution} ({hook.module}.{hook.attribute})"):
@@ -90,9 +93,12 @@ class Installation:
             if self._active and self._is_supported:
                 self._patch(module, function, own_span_wrapper(self._recorder), is_optional=True)
 
-    def _patch(self, module: ModuleType, path: str, around: Wrapper, *, is_optional: bool) -> None:
+    def _patch(self, module: ModuleType, path: str, around: Wrapper, *, is_optional: bool, closure: str = "") -> None:
         try:
             owner, attribute, original = wrapt.resolve_path(module, path)
+            if closure:
+                owner, attribute = _cell(original, closure), _CONTENTS
+                original = owner.cell_contents
         except AttributeError:
             if is_optional:
                 return
@@ -103,7 +109,7 @@ class Installation:
             return
         if self._only_where is not None and isinstance(original, wrapt.FunctionWrapper):
             return
-        inherited = attribute not in vars(owner)
+        inherited = not isinstance(owner, CellType) and attribute not in vars(owner)
         replacement = _replacement(original, around, self._is_wanted)
         setattr(owner, attribute, replacement)
         self._patches.append(Patch(owner, attribute, original, replacement, inherited))
@@ -125,13 +131,29 @@ class Installation:
         return False
 
 
+def _cell(function: Any, name: str) -> CellType:
+    """Return what holds a variable of the closure of a function, or of one that it decorates.
+
+    Raises:
+        AttributeError: none of them has such a variable.
+    """
+    while function is not None:
+        code = getattr(function, "__code__", None)
+        if code is not None and name in code.co_freevars:
+            return function.__closure__[code.co_freevars.index(name)]
+        function = getattr(function, "__wrapped__", None)
+    raise AttributeError(f"nothing that is called {name} is decorated")
+
+
 def _replacement(original: Any, around: Wrapper, is_active: Callable[[], bool]) -> Any:
     return wrapt.FunctionWrapper(original, around, enabled=is_active)
 
 
 def undo(patch: Patch) -> None:
     """Put an original back, unless another library has wrapped our replacement since."""
-    if vars(patch.owner).get(patch.attribute) is not patch.replacement:
+    is_cell = isinstance(patch.owner, CellType)
+    present = patch.owner.cell_contents if is_cell else vars(patch.owner).get(patch.attribute)
+    if present is not patch.replacement:
         return
     if patch.inherited:
         delattr(patch.owner, patch.attribute)

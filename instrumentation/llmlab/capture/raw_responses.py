@@ -71,22 +71,25 @@ def _listen(http: Any, recording: Recording, read: ReadReply) -> None:
     In httpx and httpx2 that is so: `read`, `iter_text` and `iter_lines` take their bytes from `iter_bytes`.
     """
     pieces: list[bytes] = []
+    is_kept = not http.headers.get("content-type", "").startswith("audio/")  # which may be long, and says nothing
     iter_bytes, aiter_bytes = http.iter_bytes, http.aiter_bytes
 
     def settle() -> None:
         with Guard("read a raw response"):
             del http.iter_bytes, http.aiter_bytes
-            recording.settle(read(_parsed(b"".join(pieces))))
+            recording.settle(read(_parsed(http, b"".join(pieces))))
 
     def listen(*args: Any, **keywords: Any) -> Iterator[bytes]:
         for piece in iter_bytes(*args, **keywords):
-            pieces.append(piece)
+            if is_kept:
+                pieces.append(piece)
             yield piece
         settle()
 
     async def alisten(*args: Any, **keywords: Any) -> AsyncIterator[bytes]:
         async for piece in aiter_bytes(*args, **keywords):
-            pieces.append(piece)
+            if is_kept:
+                pieces.append(piece)
             yield piece
         settle()
 
@@ -97,9 +100,12 @@ def _parsed_early(response: Any) -> Any:
     if not iscoroutinefunction(response.parse):
         with suppress(Exception):  # the SDK's own complaint, which the caller gets when parsing
             return response.parse()
-    return _parsed(response.http_response.content)
+    return _parsed(response.http_response, response.http_response.content)
 
 
-def _parsed(body: bytes) -> Any:
-    """Return JSON as objects with attributes, like the SDK's own."""
-    return json.loads(body, object_hook=lambda fields: SimpleNamespace(**fields))
+def _parsed(http: Any, body: bytes) -> Any:
+    """Return JSON as objects with attributes, like the SDK's own, and any other body like the SDK's binary content."""
+    try:
+        return json.loads(body, object_hook=lambda fields: SimpleNamespace(**fields))
+    except ValueError:
+        return SimpleNamespace(response=http, content=body)

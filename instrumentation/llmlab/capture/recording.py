@@ -42,8 +42,7 @@ class Recorder:
 
     def __init__(self, provider: "Provider", tracer: trace.Tracer, metrics: "ClientMetrics") -> None:
         self._tier_attribute = provider.tier_attribute
-        self.tracer = tracer
-        self._spans = Spans(tracer)
+        self.spans = Spans(tracer)
         self._metrics = metrics
         self._step = f"begin to record a call of {provider.name}"
 
@@ -71,7 +70,7 @@ class Recorder:
 
     def shares_spans_with(self, tracer: trace.Tracer) -> bool:
         """Say whether spans of this tracer go where ours go."""
-        return self._spans.are_shared_with(tracer)
+        return self.spans.are_shared_with(tracer)
 
     def _start(self, request: "Request", around: context.Context, started_ns: int | None = None) -> "Recording | None":
         if request.results is not None:
@@ -80,7 +79,7 @@ class Recorder:
         if tags := tags_in(around):
             known.update(tags)
         name = f"{request.operation} {request.model}" if request.model else request.operation
-        span = self._spans.start(name, around, known, started_ns)
+        span = self.spans.start(name, around, known, started_ns)
         is_recording = span.is_recording()
         if is_recording and around and (block := of(around).block) is not None:
             block.note_call()
@@ -171,9 +170,9 @@ class Recording:
         """Note that the call began earlier, at this time since the epoch."""
         self._started_s = perf_counter() - (time_ns() - started_ns) / 1e9
 
-    def first_chunk(self) -> None:
-        """Note that the stream began to answer."""
-        self._first_chunk_s = perf_counter() - self._started_s
+    def first_chunk(self, after_s: float | None = None) -> None:
+        """Note that the stream began to answer: now, or so long after the call began."""
+        self._first_chunk_s = perf_counter() - self._started_s if after_s is None else after_s
 
     def settle_stream(self, *, complete: bool = False, error: BaseException | None = None) -> None:
         """Settle with what the chunks reported. `complete` means that the stream came to its own end."""
@@ -212,7 +211,7 @@ class Recording:
         if not (complete if reply.ended is None else reply.ended):
             outcome[semconv.USAGE_SOURCE] = semconv.USAGE_PARTIAL
         elif reply.usage.known:
-            outcome[semconv.USAGE_SOURCE] = semconv.USAGE_REPORTED
+            outcome[semconv.USAGE_SOURCE] = semconv.USAGE_ESTIMATED if reply.is_estimated else semconv.USAGE_REPORTED
         if self._first_chunk_s is not None:
             outcome[semconv.RESPONSE_TIME_TO_FIRST_CHUNK_S] = self._first_chunk_s
         if error is not None:

@@ -4,11 +4,10 @@ Most runs make no call, so a run gets a span only when a call inside begins: the
 from the outermost inwards. Such spans say who called; they never carry usage.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
+from threading import RLock
 from time import time_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from opentelemetry import context, trace
 
@@ -21,6 +20,7 @@ from llmlab.surroundings import place
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
+    from llmlab.capture.spans import Spans
     from llmlab.tags import Tags
 
 Enclose = Callable[[context.Context], context.Context]
@@ -31,6 +31,8 @@ enclosing: list[Enclose] = []
 
 _enclosing = Guard("find the run around a call")
 _ending = Guard("end the span of a run")
+_beginning = RLock()
+"""Held while a run gets its span, which calls in several threads may want at once."""
 
 
 def enclosed(around: context.Context) -> context.Context:
@@ -41,8 +43,7 @@ def enclosed(around: context.Context) -> context.Context:
     return around
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attributed:
+class Attributed(NamedTuple):
     """What a framework's run says about whom and what its calls are for."""
 
     said: "Tags"
@@ -52,47 +53,93 @@ class Attributed:
 
 
 class Run:
-    """One run of a framework, from its start to its end."""
+    """One run of a framework. Frameworks derive from it, or from `ShownRun`."""
 
-    def __init__(
-        self,
-        tracer: trace.Tracer,
-        run_id: str,
-        name: str,
-        outer: "Run | None",
-        attributes: "Mapping[str, AttributeValue]",
-        attributed: Callable[["Run"], Attributed],
-    ) -> None:
+    __slots__ = ("__weakref__", "_attributed", "around", "id", "outer", "started_ns")
+
+    def __init__(self, run_id: object, outer: "Run | None") -> None:
         self.id = run_id
-        self.name = name
         self.outer = outer
         self.started_ns = time_ns()
         self.around = context.get_current()
         """What held where the run began."""
-        self._tracer = tracer
-        self._attributes = attributes
-        self._read_attributed = attributed
-        self._span: trace.Span | None = None
-        self._error: str | None = None
-        self._ended_ns: int | None = None
+        self._attributed: Attributed | None = None
 
     @property
     def outermost(self) -> "Run":
         """The run that all others began in."""
         return self if self.outer is None else self.outer.outermost
 
+    def attributed(self) -> Attributed:
+        """Read what the run says. Asked once, when the first call inside begins."""
+        raise NotImplementedError
+
+    def enclose(self, around: context.Context) -> context.Context:
+        """Put this run into the context of a call inside."""
+        return self.above(self._tagged(around))
+
+    def outside(self) -> context.Context:
+        """Return the context that holds for the run itself, were it a call."""
+        return self._tagged(self.around if self.outer is None else self.outer.enclose(self.around))
+
+    def above(self, around: context.Context) -> context.Context:
+        """Make the nearest run with a span the parent, unless the application began a span of its own in between."""
+        if self.outer is None or trace.get_current_span(around) is not trace.get_current_span(self.around):
+            return around
+        return self.outer.above(around)
+
+    def tags(self, around: context.Context) -> "Tags":
+        """Return what holds in a context for calls of this run."""
+        if self._attributed is None:
+            self._attributed = self.attributed()
+        said, derived = self._attributed
+        outside = tags_in(around)
+        return {**derived, **outside, **said} if said or derived else outside
+
+    def _tagged(self, around: context.Context) -> context.Context:
+        tags = self.tags(around)
+        return place(around, tags) if tags else around
+
+
+class ShownRun(Run):
+    """A run with a span, once a call inside begins."""
+
+    __slots__ = ("_ended_ns", "_error", "_span", "_spans")
+
+    def __init__(self, run_id: object, outer: Run | None, spans: "Spans") -> None:
+        super().__init__(run_id, outer)
+        self._spans = spans
+        self._span: trace.Span | None = None
+        self._error: str | None = None
+        self._ended_ns: int | None = None
+
     def __del__(self) -> None:
         if self._span is not None and self._ended_ns is None:
             settle_safely(self.end)
 
-    def enclose(self, around: context.Context) -> context.Context:
-        """Put this run into the context of a call inside."""
-        return self.above(place(around, self._tags(around)))
+    @property
+    def is_shown(self) -> bool:
+        """Whether it has its span by now."""
+        return self._span is not None
 
-    def outside(self) -> context.Context:
-        """Return the context that holds for the run itself, were it a call."""
-        around = self.around if self.outer is None else self.outer.enclose(self.around)
-        return place(around, self._tags(around))
+    def presented(self) -> "tuple[str, dict[str, AttributeValue]]":
+        """Return the name and the attributes of the span."""
+        raise NotImplementedError
+
+    def above(self, around: context.Context) -> context.Context:
+        """Make the span of this run the parent, unless the application began a span of its own in between."""
+        if trace.get_current_span(around) is not trace.get_current_span(self.around):
+            return around
+        return trace.set_span_in_context(self.show(), around)
+
+    def show(self) -> trace.Span:
+        """Return the span, which begins with the run, even where it is asked for later."""
+        with _beginning:
+            if self._span is None:
+                self._span = self._begin()
+                if self._ended_ns is not None:  # a call of a thread that outlives the run
+                    self._finish(self._span, self._ended_ns)
+            return self._span
 
     def end(self, error: BaseException | None = None) -> None:
         """End the span, if there is one; from the second time on, do nothing."""
@@ -101,34 +148,16 @@ class Run:
             self._error = None if error is None else type(error).__qualname__
             if self._span is not None:
                 with _ending:
-                    self._finish(self._span)
-
-    def _tags(self, around: context.Context) -> "Tags":
-        attributed = self._attributed
-        return {**attributed.derived, **tags_in(around), **attributed.said}
-
-    @cached_property
-    def _attributed(self) -> Attributed:
-        return self._read_attributed(self)
-
-    def above(self, around: context.Context) -> context.Context:
-        """Make the span of this run the parent, unless the application began one of its own in between."""
-        if trace.get_current_span(around) is not trace.get_current_span(self.around):
-            return around
-        if self._span is None:
-            self._span = self._begin()
-        return trace.set_span_in_context(self._span, around)
+                    self._finish(self._span, self._ended_ns)
 
     def _begin(self) -> trace.Span:
         around = self.around if self.outer is None else self.outer.above(self.around)
-        attributes = {**self._attributes, **self._tags(around)}
-        span = self._tracer.start_span(self.name, around, attributes=attributes, start_time=self.started_ns)
-        if self._ended_ns is not None:  # a call of a thread that outlives the run
-            self._finish(span)
-        return span
+        name, attributes = self.presented()
+        attributes.update(self.tags(around))
+        return self._spans.start(name, around, attributes, self.started_ns, trace.SpanKind.INTERNAL)
 
-    def _finish(self, span: trace.Span) -> None:
+    def _finish(self, span: trace.Span, ended_ns: int) -> None:
         if self._error is not None:
             span.set_attribute(semconv.ERROR_TYPE, self._error)
             span.set_status(trace.StatusCode.ERROR)
-        span.end(self._ended_ns)
+        span.end(ended_ns)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _SDK = "opentelemetry.sdk.trace"
 _SAMPLERS = f"{_SDK}.sampling"
-_CLIENT = trace.SpanKind.CLIENT
 
 
 class Spans:
@@ -28,14 +27,18 @@ class Spans:
         """A sampler, span processors, and whether they leave the attributes of a starting span alone."""
 
     def start(
-        self, name: str, around: "Context", attributes: "dict[str, AttributeValue]", started_ns: int | None = None
+        self,
+        name: str,
+        around: "Context",
+        attributes: "dict[str, AttributeValue]",
+        started_ns: int | None = None,
+        kind: trace.SpanKind = trace.SpanKind.CLIENT,
     ) -> trace.Span:
-        """Start a span of the kind CLIENT inside a context, by default now. Values are numbers, strings, or tuples of
-        them."""
+        """Start a span inside a context, by default now. Values are numbers, strings, or tuples of them."""
         tracer = _behind(self._tracer)
         if not self._nobody_looks(tracer):
-            return tracer.start_span(name, around, _CLIENT, attributes, start_time=started_ns)
-        span = tracer.start_span(name, around, _CLIENT, start_time=started_ns)
+            return tracer.start_span(name, around, kind, attributes, start_time=started_ns)
+        span = tracer.start_span(name, around, kind, start_time=started_ns)
         put(span, attributes)
         return span
 

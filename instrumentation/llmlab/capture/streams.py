@@ -132,6 +132,12 @@ def _pass_on(stream: Iterable[Any], recording: Recording, chunks: "ChunkReader")
     recording.settle_stream(complete=True)
 
 
+def settle_watched(stream: Any) -> None:
+    """Settle the call behind a stream that is closed by other means than its own. Any other object is left alone."""
+    if isinstance(stream, Watched):
+        stream._self_recording.settle_stream()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
 def watched(stream: Any, recording: Recording, *, asynchronous: bool) -> Any:
     """Return the proxy of a stream. Some can be read both ways; how the call was made decides."""
     chunks = recording.request.chunks

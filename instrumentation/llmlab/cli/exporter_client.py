@@ -62,6 +62,35 @@ class BudgetStatus(TypedDict):
     alert: bool
 
 
+class Rate(TypedDict):
+    """Calls that were sampled at one rate."""
+
+    requests: int
+    one_in: Decimal | int | None
+    """None where rates are not told apart."""
+
+
+class Extrapolated(TypedDict):
+    """What calls amount to when each is counted as often as it stands for others."""
+
+    requests: int
+    spend: Amount
+
+
+class Extrapolation(TypedDict):
+    """The extrapolated sums."""
+
+    periods: dict[str, Extrapolated]
+
+
+class Sampling(TypedDict):
+    """What the sums leave out, because senders left it out."""
+
+    periods: dict[str, list[Rate]]
+    """The window and others; only those with sampled calls."""
+    extrapolated: NotRequired[Extrapolation]
+
+
 class Summary(TypedDict):
     """The answer of `GET /api/costs/summary`, as far as we show it."""
 
@@ -72,6 +101,7 @@ class Summary(TypedDict):
     by_provider: dict[str, Amount]
     models: list[ModelSpend]
     unpriced: Unpriced
+    sampling: NotRequired["Sampling | None"]
     budget_status: NotRequired[BudgetStatus | None]
     pipeline: dict[str, Any]
 
@@ -83,13 +113,16 @@ class Answer(NamedTuple):
     text: str
 
 
-def fetch_summary(url: str, days: int, time_zone: str | None = None) -> Answer:
+def fetch_summary(url: str, days: int, time_zone: str | None = None, *, extrapolate: bool = False) -> Answer:
     """Fetch the cost summary of the last `days` days from the exporter at `url`.
+
+    With `extrapolate`, it says too what the calls that were sampled stand for.
 
     Raises:
         CommandError: no exporter answers there, or something else does.
     """
     fields = {"days": str(days)} | ({"tz": time_zone} if time_zone else {})
+    fields |= {"extrapolate": "true"} if extrapolate else {}
     try:
         with urllib3.PoolManager(timeout=_TIMEOUT, retries=False) as pool:
             response = pool.request("GET", f"{url}/api/costs/summary", fields=fields, redirect=False)

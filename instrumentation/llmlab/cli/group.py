@@ -18,6 +18,8 @@ SUMMARIES = {
     "up": "Receive spans, price them and store them, until Ctrl-C.",
     "inspect": "Show how spans are read, and which dialect reads them.",
     "reprice": "Price past calls again by the prices that are known now.",
+    "prune": "Forget old calls.",
+    "dead-letters": "List or retry calls that the store refused.",
     "prices": "Show, compare and update the prices that calls are priced by.",
 }
 """The first line of each command's own help, so that `llmlab --help` need not import them all."""

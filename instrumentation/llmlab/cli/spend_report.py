@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from llmlab.cli.dollars import UNPRICED, dollars, percent, tokens
-from llmlab.cli.exporter_client import Amount, ModelSpend, Summary
+from llmlab.cli.exporter_client import Amount, ModelSpend, Rate, Summary
+from llmlab.cli.sizes import size
 
 _PERIODS = {"today": "today", "month": "this month", "all_time": "all time"}
 _PIPE_WIDTH = 200
@@ -115,11 +116,51 @@ def _notes(summary: Summary) -> Iterator[Text]:
         models = ", ".join(named[:_MODELS_NAMED]) + (f" and {more} more" if more > 0 else "")
         verbs = "has no known price and counts" if unpriced["requests"] == 1 else "have no known price and count"
         yield Text(f"{_calls(unpriced['requests'])} {verbs} in no sum: {models}\n", "yellow")
+    yield from _sampling(summary)
     pending: int = summary["pipeline"].get("pending_rows", 0)
     rejected: int = sum(summary["pipeline"].get("rejected", {}).values())
     state = f"{pending:,} calls wait to be stored" if pending else "all calls are stored"
     refused = f"; {rejected:,} spans were refused" if rejected else ""
-    yield Text(f"exporter: {state}{refused}", "dim")
+    duplicates: dict[str, int] = summary["pipeline"].get("duplicates", {})
+    repeated = sum(duplicates.values()) - duplicates.get("redelivered", 0)
+    again = f"; {repeated:,} spans told of a call that another one told of, which is billed once" if repeated else ""
+    yield Text(f"exporter: {state}{refused}{again}", "dim")
+    if buried := summary["pipeline"].get("dead_letters", 0):
+        verb = "was refused by the store and is" if buried == 1 else "were refused by the store and are"
+        yield Text(f"{_calls(buried)} {verb} missing from the single calls: llmlab dead-letters list", "yellow")
+    if disk := summary["pipeline"].get("disk"):
+        yield from _disk(disk)
+
+
+def _sampling(summary: Summary) -> Iterator[Text]:
+    """Say that calls are missing because their senders left them out."""
+    sampling = summary.get("sampling")
+    if not sampling:
+        return
+    rates = sampling["periods"].get("window") or sampling["periods"]["all_time"]
+    when = f"of the last {summary['window']['days']} days" if "window" in sampling["periods"] else "of earlier days"
+    rest = ", ".join(f"{rate['requests']:,} at {_rate(rate)}" for rate in rates)
+    lines = Text(f"Totals are a lower bound: calls {when} were sampled by their senders: {rest}\n", "yellow")
+    if extrapolated := sampling.get("extrapolated"):
+        lines.append("If what was left out is like what was sent:\n", "")
+        for key, name in (*_PERIODS.items(), ("window", f"{summary['window']['days']} days")):
+            period = extrapolated["periods"][key]
+            lines.append(f"{name:<{_NAME_COLUMNS}}about {dollars(period['spend'])}  {_calls(period['requests'])}\n", "")
+    yield lines
+
+
+def _rate(rate: Rate) -> str:
+    if rate["one_in"] is None:
+        return "various rates"
+    return f"1 in {Decimal(rate['one_in']).normalize():f}"
+
+
+def _disk(disk: dict[str, int | None]) -> Iterator[Text]:
+    free, least = disk["free_bytes"] or 0, disk["min_free_bytes"] or 0
+    parts = [f"{name} {size(taken)}" for name in ("ledger", "store") if (taken := disk[f"{name}_bytes"]) is not None]
+    yield Text(f"disk: {', '.join(parts)}, {size(free)} free", "dim")
+    if free < least:
+        yield Text(f"no spans are accepted while less than {size(least)} is free; llmlab prune makes room", "red")
 
 
 def _money(amount: Amount, style: str) -> Text:

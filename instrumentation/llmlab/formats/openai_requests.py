@@ -1,4 +1,4 @@
-"""What calls of the SDK `openai` ask for, beside chat completions: responses, embeddings, images, transcriptions."""
+"""What calls of the SDK `openai` ask for, beside chat completions: responses, embeddings, images, audio."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -84,6 +84,16 @@ def transcription_request(transcriptions: Any, _args: tuple[Any, ...], keywords:
         "transcription", transcriptions, keywords, of_parameters(keywords, _TRANSCRIPTION_PARAMETERS)
     )
     return request._replace(chunks=MediaEvents(read_transcription)) if keywords.get("stream") else request
+
+
+def translation_request(translations: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
+    """Read a call of `audio.translations.create`."""
+    return base_request("translation", translations, keywords, of_parameters(keywords, _TRANSCRIPTION_PARAMETERS))
+
+
+def speech_request(speech: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
+    """Read a call of `audio.speech.create`."""
+    return base_request("speech_generation", speech, keywords, {})
 
 
 def base_request(

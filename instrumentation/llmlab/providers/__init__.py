@@ -44,6 +44,8 @@ class Reply(NamedTuple):
     """The answer as a span attribute, where the user wants it recorded (`llmlab.capture.content`)."""
     further: "tuple[Reply, ...]" = ()
     """What other models did within this call and is billed beside its usage. Each of them gets a span of its own."""
+    is_estimated: bool = False
+    """Whether somebody else than the provider counted: the SDK with a tokenizer of its own, or we."""
 
 
 class ChunkReader(Protocol):
@@ -154,6 +156,9 @@ class Call:
     """Reads the result of a call that does not stream."""
     is_optional: bool = False
     """Whether some supported versions lack the function."""
+    closure: str = ""
+    """Where the SDK decorates the function: under which name the decorator holds what it decorates. That is wrapped
+    then, inside the decorator, so that it also reaches those who imported the decorated function long ago."""
     replace_stream: Callable[[Any, Callable[[Any], Any]], Any] = itself
     """Puts a wrapper around the stream inside a result and returns the result. Override it where the stream is an
     entry of a response or a field of a helper object."""

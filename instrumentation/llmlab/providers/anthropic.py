@@ -15,6 +15,7 @@ from typing import Any
 from opentelemetry.util.types import AttributeValue
 
 from llmlab import semconv
+from llmlab.capture.attributes import of_parameters
 from llmlab.capture.faults import Guard
 from llmlab.capture.raw_responses import RAW_RESPONSE_HEADER
 from llmlab.formats.anthropic import MessageEvents, read_message
@@ -32,7 +33,6 @@ _PARAMETERS = {
     "temperature": semconv.REQUEST_TEMPERATURE,
     "top_p": semconv.REQUEST_TOP_P,
 }
-_PLAIN = (int, float, str)
 
 _CLIENT_PROVIDERS = {
     "BaseBedrockClient": "aws.bedrock",
@@ -107,9 +107,7 @@ def _results_request(client: Any, options: Any, keywords: dict[str, Any]) -> Req
 
 
 def _attributes(body: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    attributes: dict[str, AttributeValue] = {
-        attribute: value for name, attribute in _PARAMETERS.items() if isinstance(value := body.get(name), _PLAIN)
-    }
+    attributes = of_parameters(body, _PARAMETERS)
     effort = _mapping(body.get("output_config")).get("effort")
     if isinstance(effort, str):
         attributes[semconv.REQUEST_REASONING_LEVEL] = effort

@@ -12,9 +12,8 @@ from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from opentelemetry.util.types import AttributeValue
-
 from llmlab import semconv
+from llmlab.capture.attributes import of_parameters
 from llmlab.formats.gemini import GenerateChunks, fields_of, read_embeddings, read_response, text_of
 from llmlab.formats.gemini_content import GENERATE
 from llmlab.hosts import Endpoint, port_of
@@ -51,11 +50,9 @@ def _request(operation: str, models: Any, keywords: dict[str, Any], parameters: 
     client = models._api_client  # noqa: SLF001 - the SDK keeps the client nowhere else
     config = fields_of(keywords.get("config"))
     base_url = fields_of(config.get("http_options")).get("base_url") or client._http_options.base_url  # noqa: SLF001
-    attributes: dict[str, AttributeValue] = {
-        parameters[name]: value for name, value in config.items() if name in parameters and value is not None
-    }
     endpoint = _endpoint(bool(client.vertexai), str(base_url or ""))
-    return Request(operation, _model_name(keywords.get("model")), endpoint, keywords, attributes)
+    model = _model_name(keywords.get("model"))
+    return Request(operation, model, endpoint, keywords, of_parameters(config, parameters))
 
 
 @lru_cache(maxsize=256)

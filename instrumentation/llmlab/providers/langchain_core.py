@@ -8,21 +8,14 @@ the application's lists of handlers as they are.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmlab.blocks import within_async_generator, within_generator
 from llmlab.capture.faults import Guard
 from llmlab.capture.runs import enclosing
 from llmlab.formats.langchain import read_generations
-from llmlab.frameworks.langchain import (
-    ModelAtWork,
-    ModelRun,
-    begin_model_run,
-    begin_run,
-    enclose,
-    note_cache_hit,
-    run_of,
-)
+from llmlab.frameworks.langchain import ModelAtWork, ModelRun, NamedRun, enclose, note_cache_hit, run_of
 from llmlab.providers import Hook, Provider, Reply
 
 if TYPE_CHECKING:
@@ -34,6 +27,7 @@ _CHAT = "langchain_core.language_models.chat_models"
 _LLMS = "langchain_core.language_models.llms"
 _OPERATIONS = {"on_chat_model_start": "chat", "on_llm_start": "text_completion"}
 _KINDS = {"on_chain_start": "chain", "on_tool_start": "tool", "on_retriever_start": "retriever"}
+_SIMPLE = "LLM._generate"
 _listening = Guard("listen to LangChain")
 
 Arguments = tuple[Any, ...]
@@ -46,45 +40,56 @@ def _starts(event: str, *, is_async: bool) -> "Callable[[Recorder], Wrapper]":
     def make(recorder: "Recorder") -> "Wrapper":
         if enclose not in enclosing:
             enclosing.append(enclose)
-
-        def note(managers: Any, args: Arguments, keywords: Keywords) -> Any:
-            with _listening:
-                _begin(recorder, event, managers, args[0] if args else keywords.get("serialized"), keywords)
-            return managers
+        note = _notes_models(recorder, _OPERATIONS[event]) if event in _OPERATIONS else _notes(recorder, _KINDS[event])
 
         def start(original: Callable[..., Any], _: Any, args: Arguments, keywords: Keywords) -> Any:
-            return note(original(*args, **keywords), args, keywords)
+            managers = original(*args, **keywords)
+            with _listening:
+                note(managers, args, keywords)
+            return managers
 
         async def start_async(original: Callable[..., Any], _: Any, args: Arguments, keywords: Keywords) -> Any:
-            return note(await original(*args, **keywords), args, keywords)
+            managers = await original(*args, **keywords)
+            with _listening:
+                note(managers, args, keywords)
+            return managers
 
         return start_async if is_async else start
 
     return make
 
 
-def _begin(recorder: "Recorder", event: str, managers: Any, serialized: Any, keywords: Keywords) -> None:
-    name = _name(serialized, keywords)
-    if event in _KINDS:
-        begin_run(recorder, _KINDS[event], name or _KINDS[event], managers)
-        return
-    for manager in managers:
-        begin_model_run(recorder, name or "model", manager, _OPERATIONS[event], keywords.get("invocation_params"))
+def _notes_models(recorder: "Recorder", operation: str) -> Callable[[Any, Arguments, Keywords], None]:
+    def note(managers: Any, _: Arguments, keywords: Keywords) -> None:
+        for manager in managers:
+            ModelRun(recorder, operation, manager, keywords.get("invocation_params"))
+
+    return note
 
 
-def _name(serialized: Any, keywords: Keywords) -> str:
+def _notes(recorder: "Recorder", kind: str) -> Callable[[Any, Arguments, Keywords], None]:
+    def note(manager: Any, args: Arguments, keywords: Keywords) -> None:
+        NamedRun(recorder, kind, _name(args, keywords) or kind, manager)
+
+    return note
+
+
+def _name(args: Arguments, keywords: Keywords) -> str:
+    if name := keywords.get("name"):
+        return str(name)
+    serialized = args[0] if args else keywords.get("serialized")
     known = serialized if isinstance(serialized, dict) else {}
-    return str(keywords.get("name") or known.get("name") or (known.get("id") or [""])[-1])
+    return str(known.get("name") or (known.get("id") or [""])[-1])
 
 
 def _end(original: Callable[..., Any], manager: Any, args: Arguments, keywords: Keywords) -> Any:
     """Listen to the end of runs. Of an asynchronous manager the original returns a coroutine."""
     with _listening:
         run = run_of(manager.run_id)
-        if isinstance(run, ModelRun):
-            run.settle(_reply(args[0] if args else keywords.get("response")) if run.is_candidate else Reply())
-        elif run is not None:
+        if isinstance(run, NamedRun):
             run.end()
+        elif isinstance(run, ModelRun) and run.is_candidate:
+            run.settle(_reply(args[0] if args else keywords.get("response")))
     return original(*args, **keywords)
 
 
@@ -94,10 +99,10 @@ def _fail(original: Callable[..., Any], manager: Any, args: Arguments, keywords:
         run = run_of(manager.run_id)
         error = args[0] if args else keywords.get("error")
         error = None if isinstance(error, GeneratorExit) else error  # the application has thrown the stream away
-        if isinstance(run, ModelRun):
-            run.settle(_reply(keywords.get("response")), complete=not run.streams, error=error)
-        elif run is not None:
+        if isinstance(run, NamedRun):
             run.end(error)
+        elif isinstance(run, ModelRun) and run.is_candidate:
+            run.settle(_reply(keywords.get("response")), complete=not run.streams, error=error)
     return original(*args, **keywords)
 
 
@@ -109,22 +114,26 @@ def _reply(result: Any) -> Reply:
 
 def _chat(original: Callable[..., Any], _: Any, args: Arguments, keywords: Keywords) -> Any:
     run = _run(keywords)
+    if run is None:
+        return original(*args, **keywords)
     try:
         with ModelAtWork([run]):
             result = original(*args, **keywords)
     except BaseException as error:
-        _settle(run, Reply(), error)
+        run.settle(Reply(), error=error)
         raise
     return _answered(run, result)
 
 
 async def _chat_async(original: Callable[..., Any], _: Any, args: Arguments, keywords: Keywords) -> Any:
     run = _run(keywords)
+    if run is None:
+        return await original(*args, **keywords)
     try:
         with ModelAtWork([run]):
             result = await original(*args, **keywords)
     except BaseException as error:
-        _settle(run, Reply(), error)
+        run.settle(Reply(), error=error)
         raise
     return _answered(run, result)
 
@@ -134,47 +143,56 @@ def _run(keywords: Keywords) -> ModelRun | None:
     return run if isinstance(run, ModelRun) else None
 
 
-def _answered(run: ModelRun | None, result: Any) -> Any:
-    with _listening:
-        if run is not None:
-            run.settle(read_generations(result.generations, result.llm_output) if run.is_candidate else Reply())
+def _answered(run: ModelRun, result: Any) -> Any:
+    if run.is_candidate:
+        with _listening:
+            run.settle(read_generations(result.generations, result.llm_output))
     return result
 
 
-def _settle(run: ModelRun | None, reply: Reply, error: BaseException | None = None) -> None:
-    if run is not None:
-        run.settle(reply, error=error)
-
-
-def _prompts(original: Callable[..., Any], _: Any, args: Arguments, keywords: Keywords) -> Any:
-    with ModelAtWork(_runs_of(args, keywords)):
+def _prompts(original: Callable[..., Any], model: Any, args: Arguments, keywords: Keywords) -> Any:
+    with ModelAtWork(_runs_of(model, args, keywords)):
         return original(*args, **keywords)
 
 
-async def _prompts_async(original: Callable[..., Any], _: Any, args: Arguments, keywords: Keywords) -> Any:
-    with ModelAtWork(_runs_of(args, keywords)):
+async def _prompts_async(original: Callable[..., Any], model: Any, args: Arguments, keywords: Keywords) -> Any:
+    with ModelAtWork(_runs_of(model, args, keywords)):
         return await original(*args, **keywords)
 
 
-def _runs_of(args: Arguments, keywords: Keywords) -> list[Any]:
+def _runs_of(model: Any, args: Arguments, keywords: Keywords) -> list[ModelRun]:
+    """Return the runs of several prompts.
+
+    A model answers them in one request or in many, and counts them together or each. Where it counts them together the
+    first one stands for all. A simple model, which defines only `_call`, is asked for one after the other.
+    """
     managers = args[2] if len(args) > 2 else keywords.get("run_managers") or ()
-    return [run_of(getattr(manager, "run_id", None)) for manager in managers]
+    runs = [run_of(getattr(manager, "run_id", None)) for manager in managers]
+    models = [run for run in runs if isinstance(run, ModelRun)]
+    is_simple = getattr(type(model)._generate, "__qualname__", "") == _SIMPLE  # noqa: SLF001
+    for run in models[1:]:
+        run.shares = "failures" if is_simple else "requests"
+    return models
 
 
 def _stream(original: Callable[..., Any], _: Any, args: Arguments, keywords: Keywords) -> Any:
-    return within_generator(original, lambda: ModelAtWork(streams=True))(*args, **keywords)
+    return within_generator(original, _streaming)(*args, **keywords)
 
 
 def _stream_async(original: Callable[..., Any], _: Any, args: Arguments, keywords: Keywords) -> Any:
-    return within_async_generator(original, lambda: ModelAtWork(streams=True))(*args, **keywords)
+    return within_async_generator(original, _streaming)(*args, **keywords)
+
+
+def _streaming(run: ModelRun | None = None) -> ModelAtWork:
+    return ModelAtWork([] if run is None else [run], streams=True)
 
 
 def _events(original: Callable[..., Any], _: Any, args: Arguments, keywords: Keywords) -> Any:
-    return within_generator(original, lambda: ModelAtWork([_run(keywords)], streams=True))(*args, **keywords)
+    return within_generator(original, partial(_streaming, _run(keywords)))(*args, **keywords)
 
 
 def _events_async(original: Callable[..., Any], _: Any, args: Arguments, keywords: Keywords) -> Any:
-    return within_async_generator(original, lambda: ModelAtWork([_run(keywords)], streams=True))(*args, **keywords)
+    return within_async_generator(original, partial(_streaming, _run(keywords)))(*args, **keywords)
 
 
 def _cached(original: Callable[..., Any], _: Any, args: Arguments, keywords: Keywords) -> Any:

@@ -1,26 +1,37 @@
 """The library `litellm`, which speaks to many providers, through their SDKs or with its own HTTP code.
 
-A call is recorded here, where its provider is known, and not again by the SDK below. The functions have two homes:
-the package itself, where applications and LiteLLM's router look them up, and the module that defines them. A call with
-`fallbacks` makes further calls through the package, and each of those is recorded instead.
+A call is recorded here, where its provider is known, and not again by the SDK below. It is recorded inside of LiteLLM's
+decorator `client`: what that answers from the cache is no call, what it makes anew is a call again, and who imported a
+function before it was instrumented holds the decorator. A call with `fallbacks` makes further calls, and each of those
+is recorded instead.
 """
 
-import logging
 import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
-from llmlab.capture.switches import asks_for_stream_usage
-from llmlab.formats.litellm import Chunks, read, read_embeddings, read_responses
-from llmlab.formats.openai_responses import ResponseEvents
+from llmlab.formats.litellm import Chunks, Events, read, read_embeddings, read_responses
+from llmlab.formats.openai_streams import asked_for_usage
+from llmlab.frameworks.litellm import (
+    Overheard,
+    note_chat,
+    note_cohere,
+    note_count,
+    note_counts_of,
+    note_stream,
+    note_tokens,
+    overhear,
+    overheard,
+)
 from llmlab.hosts import Endpoint, port_of, provider_at
-from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
+from llmlab.providers import Call, Hook, Provider, ReadRequest, Reply, Request
 
-_logger = logging.getLogger("llmlab")
+if TYPE_CHECKING:
+    from llmlab.capture.wrapping import Wrapper
 
 _PARAMETERS = {
     "max_tokens": semconv.REQUEST_MAX_TOKENS,
@@ -102,53 +113,79 @@ def _provider(name: str, host: str) -> str:
 
 
 def _chat_request(operation: str, position: int, client: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    request = _request(operation, position, client, args, keywords)
+    request, heard = _request(operation, position, client, args, keywords), overhear()
     if request is None or not keywords.get("stream"):
         return request
-    options: Mapping[str, Any] = keywords.get("stream_options") or {}
-    if "include_usage" in options or not asks_for_stream_usage():
-        return request._replace(chunks=Chunks(hide_usage=False))
-    return request._replace(
-        keywords={**keywords, "stream_options": {**options, "include_usage": True}},
-        chunks=Chunks(hide_usage=True),
-        refused=_refuses_stream_options,
-    )
-
-
-def _refuses_stream_options(error: Exception) -> bool:
-    """Say whether a call failed because of the `stream_options` that we added."""
-    if getattr(error, "status_code", None) not in {400, 422} or "stream_options" not in str(error):
-        return False
-    _logger.warning("litellm refuses stream_options, so this stream may report no usage")
-    return True
+    return asked_for_usage(request, partial(Chunks, heard))
 
 
 def _responses_request(client: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    request = _request("chat", 1, client, args, keywords)
-    return request._replace(chunks=ResponseEvents()) if request is not None and keywords.get("stream") else request
+    request, heard = _request("chat", 1, client, args, keywords), overhear()
+    if request is None or not keywords.get("stream"):
+        return request
+    return request._replace(chunks=Events(heard))
 
 
-def _calls(name: str, home: str, request: ReadRequest, reply: Callable[[Any], Reply] = read) -> tuple[Call, ...]:
-    """Return the calls of a function and of its asynchronous twin, in both of their homes."""
-    both = partial(Call, request=request, reply=reply)
-    return tuple(
-        call
-        for module in (home, "litellm")
-        for call in (
-            both(module=module, attribute=name),
-            both(module=module, attribute=f"a{name}", kind="async"),
-        )
+def _embeddings_request(client: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    overhear()
+    return _request("embeddings", 0, client, args, keywords)
+
+
+def _heard_out(stream: Any, wrap: Callable[[Any], Any]) -> Any:
+    """Listen no more: what happens here from now on belongs to other calls."""
+    overheard()
+    return wrap(stream)
+
+
+def _calls(
+    name: str, home: str, request: ReadRequest, read_reply: Callable[[Any, Overheard], Reply]
+) -> tuple[Call, ...]:
+    """Return the calls of a function and of its asynchronous twin.
+
+    `client`, the decorator of both, answers from LiteLLM's cache and makes failed calls anew.
+    """
+    both = partial(
+        Call,
+        module=home,
+        closure="original_function",
+        request=request,
+        reply=lambda result: read_reply(result, overheard()),
+        replace_stream=_heard_out,
     )
+    return both(attribute=name), both(attribute=f"a{name}", kind="async")
 
+
+def _hook(module: str, attribute: str, listen: "Wrapper") -> Hook:
+    return Hook(module=module, attribute=attribute, wrapper=lambda _recorder: listen, is_optional=True)
+
+
+_ENCODING = "litellm.litellm_core_utils.default_encoding"
+_COUNTER = "litellm.litellm_core_utils.token_counter"
+_STREAMS = "litellm.litellm_core_utils.streaming_handler"
+_BRIDGE = "litellm.responses.litellm_completion_transformation.transformation"
 
 PROVIDER = Provider(
     name="litellm",
     distribution="litellm",
     versions=">=1.80,<2",
     calls=(
-        *_calls("completion", "litellm.main", partial(_chat_request, "chat", 0)),
-        *_calls("text_completion", "litellm.main", partial(_chat_request, "text_completion", 1)),
-        *_calls("embedding", "litellm.main", partial(_request, "embeddings", 0), read_embeddings),
+        *_calls("completion", "litellm.main", partial(_chat_request, "chat", 0), read),
+        *_calls("text_completion", "litellm.main", partial(_chat_request, "text_completion", 1), read),
+        *_calls("embedding", "litellm.main", _embeddings_request, read_embeddings),
         *_calls("responses", "litellm.responses.main", _responses_request, read_responses),
+    ),
+    hooks=(
+        _hook(_COUNTER, "token_counter", note_count),
+        _hook("litellm.utils", "token_counter_new", note_count),  # what older versions of its `token_counter` call
+        _hook("litellm.utils", "get_token_counter_new", note_counts_of),  # what newer ones do
+        _hook(_ENCODING, "encoding.encode", note_tokens),
+        _hook(_ENCODING, "encoding.encode_ordinary", note_tokens),
+        _hook(_STREAMS, "CustomStreamWrapper.__init__", note_stream),
+        _hook("litellm.llms.cohere.chat.v2_transformation", "CohereV2ChatConfig.transform_response", note_cohere),
+        _hook(
+            _BRIDGE,
+            "LiteLLMCompletionResponsesConfig.transform_chat_completion_response_to_responses_api_response",
+            note_chat,
+        ),
     ),
 )

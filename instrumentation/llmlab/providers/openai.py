@@ -14,7 +14,8 @@ from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
 from llmlab.formats.openai import read_completion
 from llmlab.formats.openai_content import CHAT, RESPONSES
-from llmlab.formats.openai_media import read_images, read_transcription
+from llmlab.formats.openai_helpers import HOOKS, overhearing
+from llmlab.formats.openai_media import read_images, read_speech, read_transcription
 from llmlab.formats.openai_requests import (
     base_request,
     embeddings_request,
@@ -22,7 +23,9 @@ from llmlab.formats.openai_requests import (
     inside_response_helper,
     response_helper_request,
     response_request,
+    speech_request,
     transcription_request,
+    translation_request,
 )
 from llmlab.formats.openai_responses import read_response
 from llmlab.formats.openai_streams import asked_for_usage
@@ -51,6 +54,8 @@ _EMBEDDINGS = "openai.resources.embeddings"
 _RESPONSES = "openai.resources.responses.responses"
 _IMAGES = "openai.resources.images"
 _TRANSCRIPTIONS = "openai.resources.audio.transcriptions"
+_TRANSLATIONS = "openai.resources.audio.translations"
+_SPEECH = "openai.resources.audio.speech"
 _BETA_RESPONSES = "openai.resources.beta.responses.responses"
 
 
@@ -74,10 +79,10 @@ PROVIDER = Provider(
     content=(CHAT, RESPONSES),
     calls=(
         *_calls(_CHAT, "Completions.create", _chat_request),
-        *_calls(_CHAT, "Completions.parse", _chat_request, is_optional=True),  # since 1.92
+        *_calls(_CHAT, "Completions.parse", overhearing(_chat_request), is_optional=True),  # since 1.92
         *_calls(_EMBEDDINGS, "Embeddings.create", embeddings_request),
         *_calls(_RESPONSES, "Responses.create", response_request, read_response),
-        *_calls(_RESPONSES, "Responses.parse", response_request, read_response),
+        *_calls(_RESPONSES, "Responses.parse", overhearing(response_request), read_response),
         *(
             Call(
                 module=_RESPONSES,
@@ -94,6 +99,9 @@ PROVIDER = Provider(
         *_calls(_IMAGES, "Images.generate", image_request, read_images),
         *_calls(_IMAGES, "Images.edit", image_request, read_images),
         *_calls(_TRANSCRIPTIONS, "Transcriptions.create", transcription_request, read_transcription),
+        *_calls(_TRANSLATIONS, "Translations.create", translation_request, read_transcription),
+        *_calls(_SPEECH, "Speech.create", speech_request, read_speech),
     ),
+    hooks=HOOKS,
     tier_attribute=semconv.OPENAI_RESPONSE_SERVICE_TIER,
 )
