@@ -66,6 +66,7 @@ USAGE_ATTRIBUTES = {
     "annotated_pages": "llmlab.usage.annotated_pages",
     "rerank_searches": "llmlab.usage.rerank_searches",
     "text_messages": "llmlab.usage.text_messages",
+    "images": "llmlab.usage.images",
     "web_searches": "llmlab.usage.web_searches",
     "file_searches": "llmlab.usage.file_searches",
 }

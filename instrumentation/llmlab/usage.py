@@ -67,6 +67,8 @@ class Usage(NamedTuple):
     """Search units of a rerank call (Cohere)."""
     text_messages: int | None = None
     """Text messages in a live voice session, where they are billed by the piece (xAI)."""
+    images: int | None = None
+    """Images that were made, where a provider bills those by the piece instead of their tokens."""
 
     web_searches: int | None = None
     """Web searches the provider ran and bills by the piece, beside the tokens."""
@@ -83,7 +85,7 @@ class Usage(NamedTuple):
         )
 
 
-MEASURES = ("input", "output", "audio_ms", "characters", "pages", "rerank_searches", "text_messages")
+MEASURES = ("input", "output", "audio_ms", "characters", "pages", "rerank_searches", "text_messages", "images")
 """The fields that measure the work itself, each in a unit of its own."""
 
 EXTRAS = ("web_searches", "file_searches")

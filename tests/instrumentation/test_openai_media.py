@@ -162,11 +162,30 @@ def test_output_that_is_partly_text_is_told_apart(client: openai.OpenAI, spans: 
     assert spans.usage()["gen_ai.usage.image.output_tokens"] == 5
 
 
-def test_images_that_are_billed_by_the_piece_have_no_usage(client: openai.OpenAI, spans: Spans) -> None:
-    client.images.generate(model="dall-e-3", prompt="a fish", n=1)
-    assert not spans.usage()
-    assert "llmlab.usage.source" not in spans.attributes()
+@pytest.mark.parametrize(
+    ("wanted", "kind"),
+    [
+        ({}, None),
+        ({"quality": "standard", "size": "1024x1024"}, None),
+        ({"quality": "hd"}, "hd"),
+        ({"size": "1024x1792"}, "1024x1792"),
+        ({"quality": "hd", "size": "1024x1792"}, "hd 1024x1792"),
+    ],
+)
+def test_images_that_are_billed_by_the_piece_are_counted(
+    client: openai.OpenAI, spans: Spans, wanted: dict[str, Any], kind: str | None
+) -> None:
+    client.images.generate(model="dall-e-3", prompt="a fish", n=1, **wanted)
+    assert spans.usage() == {"llmlab.usage.images": 1}
+    assert spans.attributes().get("llmlab.tier") == kind
+    assert spans.attributes()["llmlab.usage.source"] == "reported"
     assert spans.attributes()["gen_ai.request.choice.count"] == 1
+
+
+def test_images_that_are_billed_by_tokens_have_no_kind_of_their_own(client: openai.OpenAI, spans: Spans) -> None:
+    client.images.generate(**{**DRAW, "quality": "high", "size": "1536x1024"})
+    assert "llmlab.tier" not in spans.attributes()
+    assert "llmlab.usage.images" not in spans.usage()
 
 
 @pytest.mark.parametrize(("seconds", "milliseconds"), [(7, 7000), (8.4004, 8400)])

@@ -101,6 +101,16 @@ def test_a_self_hosted_model_is_free_because_the_file_says_so(catalogue: Catalog
         assert (price.cost_yocto, price.source) == (0, "computed")
 
 
+@pytest.mark.parametrize(
+    ("tier", "expected", "source"),
+    [("", "0.08", "computed"), ("hd 1024x1792", "0.24", "computed"), ("hd", "0.08", "estimated")],
+)
+def test_images_cost_by_quality_and_size(catalogue: Catalogue, tier: str, expected: str, source: str):
+    prices = 'prices: {openai/dall-e-3: {image: 0.04, service_tiers: {"hd 1024x1792": {image: 0.12}}}}'
+    price = priced(catalogue, prices, "openai", "dall-e-3", usage=Usage(images=2), tier=tier)
+    assert (dollars(price), price.source) == (expected, source)
+
+
 def test_a_price_for_the_call_needs_no_usage(catalogue: Catalogue):
     price = priced(catalogue, "prices: {openai/dall-e-3: {request: 0.04}}", "openai", "dall-e-3", usage=NO_USAGE)
     assert (dollars(price), price.source) == ("0.04", "computed")
@@ -114,6 +124,7 @@ def test_a_price_for_the_call_needs_no_usage(catalogue: Catalogue):
         ("{rerank_search: 0.002}", Usage(rerank_searches=3), "0.006"),
         ("{character: 0.000015}", Usage(characters=1000), "0.015"),
         ("{page: 0.001}", Usage(pages=3), "0.003"),
+        ("{image: 0.04}", Usage(images=2), "0.08"),
         ("{input_mtok: 1, web_search: 0.01}", Usage(1000, web_searches=2), "0.021"),
         ("{input_mtok: 1, file_search: 0.0025}", Usage(1000, file_searches=1), "0.0035"),
         ("{request: 0.005, input_mtok: 1}", Usage(1000), "0.006"),

@@ -3,7 +3,7 @@ from genai_prices.data_units import unit_data
 from genai_prices.types import ModelPrice, TieredPrices
 from genai_prices.units import UnitRegistry
 
-from llmlab.pricing.catalogue.units import FIELDS, PER_FIELD_UNIT, PER_REQUEST, UNMAPPED
+from llmlab.pricing.catalogue.units import ALL_FIELDS, FIELDS, OWN_UNITS, PER_FIELD_UNIT, PER_REQUEST, UNMAPPED
 from llmlab.usage import EXTRAS, MEASURES, Usage
 from pricing.library import price_sets
 
@@ -18,7 +18,7 @@ def test_every_unit_of_the_library_has_a_field_or_a_reason():
 
 
 def test_every_field_stands_for_exactly_one_unit():
-    assert sorted(FIELDS.values()) == sorted(Usage._fields)
+    assert sorted(ALL_FIELDS.values()) == sorted(Usage._fields)
     assert PER_FIELD_UNIT.keys() <= set(FIELDS.values())
 
 
@@ -35,6 +35,7 @@ def test_audio_going_in_costs_what_any_audio_costs():
 
 
 def test_measures_and_extras_are_the_fields_that_are_part_of_nothing():
+    assert OWN_UNITS.keys() == ALL_FIELDS.keys() - FIELDS.keys()
     parts = {FIELDS[unit] for unit in FIELDS if REGISTRY.ancestor_usage_keys(unit) & FIELDS.keys()}
     assert {*MEASURES, *EXTRAS} == set(Usage._fields) - parts
 

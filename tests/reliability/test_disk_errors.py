@@ -59,7 +59,7 @@ def send_until_accepted(exporter: ExporterProcess, batch: Sequence[Made]) -> boo
     [
         pytest.param("fdatasync,fsync", "error=EIO:when=4+5", LEDGER, id="the ledger's flush fails"),
         pytest.param("pwrite64", "error=ENOSPC:when=30..60", LEDGER, id="no room for the ledger for a while"),
-        pytest.param("pwrite64", "error=EIO:when=20+997", LEDGER, id="the ledger's writes fail now and then"),
+        pytest.param("pwrite64", "error=EIO:when=60+997", LEDGER, id="the ledger's writes fail now and then"),
     ],
 )
 def test_the_ledger_refuses_what_it_cannot_keep_and_loses_nothing(

@@ -15,8 +15,12 @@ from llmlab.usage import Usage
 
 
 def read_images(images: Any) -> Reply:
-    """Read generated images. Models that bill by the image report no usage."""
-    usage = fields_of(images).get("usage")
+    """Read generated images. Models that are billed by the image report no usage: then the images are counted."""
+    fields = fields_of(images)
+    usage = fields.get("usage")
+    if usage is None:
+        made = fields.get("data")
+        return Reply(usage=Usage(images=len(made))) if made else Reply()
     counts = read_usage(usage)
     if fields_of(usage).get("output_tokens_details") is None:
         # Where the details are missing, all output is documented as "the number of image tokens in the output image".

@@ -72,9 +72,26 @@ def inside_response_helper(helper: Any, wrap: Callable[[Any], Any]) -> Any:
     return helper
 
 
+_BILLED_BY_TOKENS = ("gpt-image", "chatgpt-image")
+"""Image models whose response reports tokens. All others cost by the piece, by its quality and size."""
+
+
+def _kind_of_image(keywords: Mapping[str, Any]) -> str:
+    """Return what the price of one image depends on, such as `hd 1024x1792`; "" for the plain square."""
+    wanted = (keywords.get("quality"), keywords.get("size"))
+    said = [each for each in wanted if isinstance(each, str) and each not in _PLAIN_IMAGES]
+    return " ".join(said)
+
+
+_PLAIN_IMAGES = frozenset({"standard", "auto", "1024x1024"})
+
+
 def image_request(images: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     """Read a call of `images.generate` or `edit`."""
-    request = base_request("image_generation", images, keywords, of_parameters(keywords, _IMAGE_PARAMETERS))
+    attributes = of_parameters(keywords, _IMAGE_PARAMETERS)
+    if not str(keywords.get("model")).startswith(_BILLED_BY_TOKENS) and (kind := _kind_of_image(keywords)):
+        attributes[semconv.TIER] = kind
+    request = base_request("image_generation", images, keywords, attributes)
     return request._replace(chunks=MediaEvents(read_images)) if keywords.get("stream") else request
 
 

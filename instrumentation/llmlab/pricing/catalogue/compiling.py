@@ -17,10 +17,10 @@ from genai_prices.validation import validate_priced_units
 
 from llmlab.money import YOCTO_PER_USD
 from llmlab.pricing.card import Card, Charge, Term, Tier, Total
-from llmlab.pricing.catalogue.units import FIELDS, PER_REQUEST
+from llmlab.pricing.catalogue.units import ALL_FIELDS, OWN_UNITS, PER_REQUEST
 from llmlab.usage import Usage
 
-REGISTRY = UnitRegistry(unit_data)
+REGISTRY = UnitRegistry({**unit_data, **OWN_UNITS})
 
 Price = Decimal | TieredPrices
 Prices = dict[str, Price]
@@ -29,7 +29,7 @@ Prices = dict[str, Price]
 _Leaf = dict[str, int]
 """A sum over units: how often each is counted."""
 
-_POSITIONS = {unit: Usage._fields.index(field) for unit, field in FIELDS.items()}
+_POSITIONS = {unit: Usage._fields.index(field) for unit, field in ALL_FIELDS.items()}
 _EXACT = Context(prec=100)
 
 
@@ -148,8 +148,8 @@ def _read(prices: Prices) -> Sequence[str]:
 @cache
 def _total(unit: str) -> Total:
     """State what must not be reported unless this unit is (`Usage._infer_missing_value` in `genai_prices.types`)."""
-    parts = (name for name in FIELDS if unit in REGISTRY.ancestor_usage_keys(name))
-    overlaps = (pair for pair in combinations(sorted(FIELDS), 2) if _intersect(pair, unit))
+    parts = (name for name in ALL_FIELDS if unit in REGISTRY.ancestor_usage_keys(name))
+    overlaps = (pair for pair in combinations(sorted(ALL_FIELDS), 2) if _intersect(pair, unit))
     return Total(
         _POSITIONS.get(unit),
         tuple(_POSITIONS[part] for part in parts),

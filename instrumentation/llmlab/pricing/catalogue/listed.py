@@ -10,12 +10,12 @@ from llmlab.money import usd
 from llmlab.pricing.card import Card, Tier
 from llmlab.pricing.catalogue.compiling import REGISTRY, prices_of
 from llmlab.pricing.catalogue.fallback import LibraryTariff
-from llmlab.pricing.catalogue.units import FIELDS, PER_FIELD_UNIT, PER_REQUEST
+from llmlab.pricing.catalogue.units import ALL_FIELDS, PER_FIELD_UNIT, PER_REQUEST
 from llmlab.pricing.rate import Rate
 from llmlab.usage import Usage
 
 _EXACT = Context(prec=100)
-_UNITS = {field: unit for unit, field in FIELDS.items()}
+_UNITS = {field: unit for unit, field in ALL_FIELDS.items()}
 
 
 class Listed(NamedTuple):

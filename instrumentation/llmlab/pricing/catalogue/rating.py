@@ -8,7 +8,7 @@ from llmlab.pricing.card import Card, Tier
 from llmlab.pricing.catalogue.compiling import Prices, compile_card, prices_of
 from llmlab.pricing.catalogue.fallback import LibraryTariff
 from llmlab.pricing.catalogue.lookup import Listing
-from llmlab.pricing.catalogue.units import FIELDS, PER_REQUEST
+from llmlab.pricing.catalogue.units import ALL_FIELDS, PER_REQUEST
 from llmlab.pricing.catalogue.windows import Variant, Window
 from llmlab.pricing.names import STANDARD_TIERS
 from llmlab.pricing.rate import Coverage, Origin, Rate, Tariff
@@ -55,7 +55,7 @@ def _doubt(origin: Origin, window: Window, tier: str, *, batch: bool) -> str:
 
 
 def _coverage(model: ModelInfo, prices: Prices) -> Coverage:
-    fields = frozenset(FIELDS[unit] for unit in prices if unit in FIELDS)
+    fields = frozenset(ALL_FIELDS[unit] for unit in prices if unit in ALL_FIELDS)
     return Coverage(fields, per_request=PER_REQUEST in prices, free=not prices and _is_free(model))
 
 

@@ -31,6 +31,12 @@ FIELDS = {
 }
 """The library's unit of usage, and the field that counts it."""
 
+OWN_UNITS = {"images": {"per": 1000, "price_key": "images_kcount", "dimensions": {"family": "images"}}}
+"""Units that the library has not, in its form: only `prices.yaml` has prices for them."""
+
+ALL_FIELDS = {**FIELDS, "images": "images"}
+"""The library's units and ours."""
+
 PER_FIELD_UNIT = {"audio_ms": 1000}
 """How many of the field make one of the library's unit; 1 for all others."""
 

@@ -8,7 +8,7 @@ from genai_prices.types import Tier, TieredPrices
 from llmlab.pricing.catalogue.compiling import REGISTRY
 from llmlab.pricing.catalogue.marked_yaml import Complaints, did_you_mean, elements, items, shown
 from llmlab.pricing.catalogue.sheet import UnitPrices, amount
-from llmlab.pricing.catalogue.units import FIELDS, PER_REQUEST
+from llmlab.pricing.catalogue.units import ALL_FIELDS, PER_REQUEST
 
 SINGLE = {
     "request": ("requests_kcount", 1000),
@@ -19,11 +19,12 @@ SINGLE = {
     "rerank_search": ("rerank_searches_kcount", 1000),
     "web_search": ("web_searches_kcount", 1000),
     "file_search": ("storage_searches_kcount", 1000),
+    "image": ("images_kcount", 1000),
 }
 """Prices of a single thing, the price list's unit for it, and how many of the former make one of the latter."""
 
 PRICE_KEYS = (
-    *(REGISTRY.units[unit].price_key for unit in (*FIELDS, PER_REQUEST)),
+    *(REGISTRY.units[unit].price_key for unit in (*ALL_FIELDS, PER_REQUEST)),
     *SINGLE,
 )
 
