@@ -21,27 +21,29 @@ def price(call: Call, pricer: Pricer) -> Priced:
         return Priced(yocto(reading.provider_cost), "provider")
     if reading.usage_spoiled:
         return Priced(None, "none", "no_usage", "; ".join(reading.flaws))
+    models, deployment = _names(call)
     priced = pricer.price(
         call.provider,
-        _models(call),
+        models,
         reading.usage,
         call.end_ns,
         tier=reading.tier,
         batch=reading.batch,
         project=call.project,
+        deployment=deployment,
     )
     return _doubted(priced, reading)
 
 
-def _models(call: Call) -> tuple[str, ...]:
-    """Return the names to look up, the served model first.
+def _names(call: Call) -> tuple[tuple[str, ...], str]:
+    """Return the models to look up, the served one first, and the deployment.
 
-    What one asks Azure for is a deployment, whose name says nothing of the model behind it.
+    What one asks Azure for is a deployment, whose name says nothing of the model behind it, except to its owner.
     """
     reading = call.reading
     if call.provider.startswith(_AZURE):
-        return (reading.response_model,)
-    return (reading.response_model, reading.request_model)
+        return (reading.response_model,), reading.request_model
+    return (reading.response_model, reading.request_model), ""
 
 
 def _doubted(priced: Priced, reading: Reading) -> Priced:

@@ -21,6 +21,7 @@ SUMS = {
     "newly_priced": 1,
     "no_longer_priced": 0,
     "still_unpriced": 1,
+    "recomputed": 2,
     "old_spend": 1,
     "new_spend": 4.5,
     "difference": 3.5,

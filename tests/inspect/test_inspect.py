@@ -20,6 +20,12 @@ UNKNOWN_USAGE = GENAI / "openai_chat_stream_nousage.pb"
 TWO_LAYERS = FOLDER / "opentelemetry-instrumentation-genai-anthropic-1.3b0" / "anthropic_messages.pb"
 
 
+@pytest.fixture(autouse=True)
+def _no_prices_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMLAB_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("LLMLAB_PRICES", raising=False)
+
+
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(inspect, [str(argument) for argument in arguments])
 
@@ -156,6 +162,30 @@ class TestTable:
         empty = tmp_path / "empty.pb"
         empty.write_bytes(b"")
         assert "0 billed: $0.00, 0 duplicates, 0 other spans" in run(empty).stdout
+
+
+class TestOwnPrices:
+    OWN = "prices: {openai/gpt-5-mini: {input_mtok: 1, output_mtok: 2}}\ndiscounts: [{provider: openai, percent: 50}]"
+
+    def test_are_those_that_an_exporter_with_this_file_charges(self, tmp_path: Path) -> None:
+        own = tmp_path / "prices.yaml"
+        own.write_text(self.OWN)
+        line = json.loads(run("--prices", own, "--json", CHAT).stdout)
+        assert line["cost_usd"] == "0.0012535"  # (1,873 + 2 x 317) / 2 millionths
+        assert line["rate"]["catalogue"].startswith("prices.yaml ")
+
+    def test_come_from_the_environment_too(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        own = tmp_path / "prices.yaml"
+        own.write_text(self.OWN)
+        monkeypatch.setenv("LLMLAB_PRICES", str(own))
+        assert json.loads(run("--json", CHAT).stdout)["cost_usd"] == "0.0012535"
+
+    def test_that_cannot_be_used_are_refused_with_their_line(self, tmp_path: Path) -> None:
+        own = tmp_path / "prices.yaml"
+        own.write_text("prices:\n  openai/gpt-5-mini: {input_mtoks: 1}\n")
+        result = run("--prices", own, CHAT)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "prices.yaml:2:23: unknown price 'input_mtoks'" in result.stderr
 
 
 class TestBadFiles:

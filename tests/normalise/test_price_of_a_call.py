@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from llmlab.money import usd
+from llmlab.money import usd, yocto
+from llmlab.pricing.catalogue.user_file import read_user_file
 from llmlab.pricing.pricer import Pricer
 from llmlab.usage import NO_USAGE, Usage
 from llmlab_exporter.call import Call
@@ -70,6 +71,40 @@ def test_the_name_of_an_azure_deployment_prices_nothing(pricer: Pricer, provider
     deployment = changed(provider, request_model="gpt-4o", response_model="")
     assert price(deployment, pricer).cost_yocto is None
     assert price(changed(provider, request_model="mine", response_model="gpt-4o"), pricer).cost_yocto is not None
+
+
+DEPLOYMENTS = """
+prices:
+  azure.ai.openai/prod-chat: {input_mtok: 1, output_mtok: 1}
+  azure.ai.openai/team-*: {input_mtok: 2, output_mtok: 2}
+"""
+A_MILLION = Usage(600_000, 400_000)
+
+
+@pytest.mark.parametrize(
+    ("deployment", "served", "dollars"),
+    [
+        ("prod-chat", "", 1),
+        ("Prod-Chat", "", 1),
+        ("team-blue", "", 2),
+        ("prod-chat", "a-model-that-nobody-knows", 1),
+        ("gpt-4o", "", None),
+        ("other", "", None),
+    ],
+)
+def test_only_the_users_own_entry_prices_an_azure_deployment(deployment: str, served: str, dollars: int | None) -> None:
+    own = Pricer(own=read_user_file(DEPLOYMENTS, "prices.yaml"))
+    azure = changed("azure.ai.openai", request_model=deployment, response_model=served, usage=A_MILLION)
+    priced = price(azure, own)
+    assert priced.cost_yocto == (None if dollars is None else yocto(Decimal(dollars)))
+    assert priced.reason == ("" if dollars else "unknown_model")
+    assert dollars or repr(deployment) in priced.detail
+
+
+def test_a_served_model_that_is_known_goes_before_the_entry_of_the_deployment(pricer: Pricer) -> None:
+    own = Pricer(own=read_user_file(DEPLOYMENTS, "prices.yaml"))
+    azure = changed("azure.ai.openai", request_model="prod-chat", response_model="gpt-4o", usage=A_MILLION)
+    assert price(azure, own).cost_yocto == price(azure, pricer).cost_yocto == yocto(Decimal("5.5"))
 
 
 def test_elsewhere_the_requested_model_prices_what_was_served_without_a_name(pricer: Pricer) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from calls import START_NS, call
-from llmlab.money import usd
+from llmlab.money import usd, yocto
 from llmlab.pricing.pricer import Pricer
 from llmlab.usage import Usage
 from llmlab_exporter.assess import Line, assess
@@ -194,10 +194,44 @@ def test_the_cost_of_a_new_version_is_the_sum_of_its_parts(exporter: Exporter) -
         assert usd(sum(part.cost_yocto for part in parts(rate, usage))) == cost
 
 
+SAID = Decimal("0.5")
+
+
+def said_by_the_provider(number: int, **computed: object) -> Line:
+    """Make a call whose cost the provider returned, with something else computed beside it than today's prices say."""
+    (line,) = assess([call(number, provider_cost=SAID)], PRICER)
+    return line._replace(computed=line.computed._replace(**computed))  # pyright: ignore[reportArgumentType]
+
+
+OUTDATED: tuple[dict[str, object], ...] = (
+    {"cost_yocto": 3 * right_price(), "rate_start": "2020-01-01"},
+    {"cost_yocto": 3 * right_price()},
+    {"cost_yocto": None, "source": "none", "reason": "unknown_model", "rate": None},
+)
+
+
 def test_what_the_provider_said_stays(exporter: Exporter) -> None:
-    exporter.add(assess([call(1, provider_cost=Decimal("0.5"))], PRICER))
-    assert exporter.reprice().report.total().calls == 0
-    assert exporter.stored()[0] == Decimal("0.5")
+    exporter.add([said_by_the_provider(1), *(said_by_the_provider(n, **old) for n, old in enumerate(OUTDATED, 2))])
+    before = exporter.spend()
+    sums = exporter.reprice().report.total()
+    assert (sums.calls, sums.changed, sums.recomputed, sums.newly_priced) == (4, 3, 3, 0)
+    assert sums.old_yocto == sums.new_yocto == before[0] == yocto(4 * SAID)
+    assert exporter.spend() == before
+    assert exporter.stored() == (4 * SAID, 4, 0)
+    assert exporter.store.query("SELECT DISTINCT cost_source, cost_reason FROM {calls}") == [("provider", "")]
+
+
+def test_what_is_computed_beside_the_provider_s_word_follows_the_prices(exporter: Exporter) -> None:
+    exporter.add([said_by_the_provider(n, **old) for n, old in enumerate(OUTDATED)])
+    exporter.reprice()
+    usage = call().reading.usage
+    found = exporter.store.query("SELECT computed_cost_usd, rate, price_model, rate_start, version FROM {calls}")
+    for computed, rate, price_model, rate_start, version in found:
+        assert computed == usd(right_price()) == usd(sum(part.cost_yocto for part in parts(rate, usage)))
+        assert (price_model, rate_start, version) == ("gpt-5-mini", "", 2)
+    kept = exporter.store.query("SELECT computed_cost_usd FROM {database}.llm_call_versions ORDER BY trace_id")
+    assert kept == [(usd(3 * right_price()),), (usd(3 * right_price()),), (None,)]
+    assert exporter.reprice().report.total().changed == 0
 
 
 @pytest.mark.parametrize(

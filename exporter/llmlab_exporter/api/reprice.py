@@ -105,6 +105,7 @@ def _sums(sums: Sums) -> dict[str, Any]:
         "newly_priced": sums.newly_priced,
         "no_longer_priced": sums.no_longer_priced,
         "still_unpriced": sums.still_unpriced,
+        "recomputed": sums.recomputed,
         "old_spend": money(sums.old_cost_yocto),
         "new_spend": money(sums.new_cost_yocto),
         "difference": money(sums.new_yocto - sums.old_yocto),

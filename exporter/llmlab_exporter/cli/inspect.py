@@ -7,20 +7,23 @@ import click
 
 from llmlab.pricing.pricer import Pricer
 from llmlab_exporter.cli.inspect_report import print_json, print_table
+from llmlab_exporter.cli.prices_source import load_book, sources
 from llmlab_exporter.decode import JSON, PROTOBUF, MalformedRequest
 from llmlab_exporter.inspection import Inspection, inspect_request
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@sources
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per span and line, for programs.")
-def inspect(files: tuple[Path, ...], as_json: bool) -> None:
+def inspect(files: tuple[Path, ...], prices: Path | None, data: Path | None, as_json: bool) -> None:
     """Show how spans are read, and which dialect reads them.
 
     Each FILE is the body of an OTLP trace export request, looked at by itself: JSON when its name ends in .json,
-    protobuf otherwise.
+    protobuf otherwise. Costs are those of an exporter with the same prices.
     """
-    pricer = Pricer()
+    book = load_book(prices, data)
+    pricer = Pricer(book.catalogue, book.own)
     failed = False
     for file in files:
         inspection = _inspect(file, pricer)

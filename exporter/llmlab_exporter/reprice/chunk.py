@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from llmlab.money import usd
 from llmlab.pricing import Priced
 from llmlab.pricing.pricer import Pricer
 from llmlab.usage import Usage
+from llmlab_exporter.assess import Line, line
 from llmlab_exporter.call import Call, Reading
 from llmlab_exporter.kin import Identity
-from llmlab_exporter.pricing import price
 from llmlab_exporter.rates import rate_text
 from llmlab_exporter.reprice.reading import COLUMNS, Cursor
 from llmlab_exporter.reprice.report import Report
@@ -32,6 +33,7 @@ PRICE_COLUMNS = (
     "rate_start",
     "rate",
     "discount",
+    "computed_cost_usd",
 )
 """What a new price changes in a call."""
 
@@ -55,6 +57,8 @@ class _Old(NamedTuple):
     price_model: str
     rate_start: str
     discount: str
+    computed_yocto: int | None
+    """What we computed beside the provider's own word, None where that is not the cost."""
 
 
 class Pending:
@@ -91,18 +95,18 @@ class Pending:
 def reprice(table: pa.Table, pricer: Pricer, report: Report) -> Repriced:
     """Price the calls of a chunk, and count them in the report."""
     changed: list[int] = []
-    prices: list[tuple[Priced, str]] = []
+    lines: list[Line] = []
     differences: Tallies = {}
     for row, (call, outcome, old) in enumerate(_calls(table)):
-        new = price(call, pricer)
-        is_changed = old != (new.cost_yocto, new.source, new.reason, *new[5:8], new.discount)
-        report.count(call, old.cost_yocto, new.cost_yocto, is_changed=is_changed)
+        new = line(call, pricer)
+        is_changed = old != _stored(new)
+        report.count(call, old.cost_yocto, new.priced.cost_yocto, is_changed=is_changed, is_said=_is_said(new))
         if not is_changed:
             continue
         changed.append(row)
-        prices.append((new, rate_text(new, call.reading.usage)))
-        _add(differences, call, outcome, old, new)
-    return Repriced(_staged(table, changed, prices), differences)
+        lines.append(new)
+        _add(differences, call, outcome, old, new.priced)
+    return Repriced(_staged(table, changed, lines), differences)
 
 
 def new_prices(rows: pa.Table) -> list[NewPrice]:
@@ -118,8 +122,8 @@ def _calls(table: pa.Table) -> Iterator[tuple[Call, str, _Old]]:
     for (
         (org, project, start_ns, trace_id, span_id),
         (service, environment, end_ns, provider, model, request_model, response_model, operation, outcome),
-        (tier, batch, usage_source, usage_spoiled, flaws, threshold),
-        (cost, source, reason, price_provider, price_model, rate_start, discount, _version),
+        (tier, batch, usage_source, usage_spoiled, flaws, threshold, said),
+        old,
         usage,
     ) in _grouped(zip(*columns, strict=True)):
         reading = Reading(
@@ -131,16 +135,37 @@ def _calls(table: pa.Table) -> Iterator[tuple[Call, str, _Old]]:
             batch=batch,
             usage=Usage._make(usage),
             usage_source=usage_source or None,
+            provider_cost=None if said is None else usd(said),
             flaws=(flaws,) if flaws else (),
             usage_spoiled=usage_spoiled,
         )
         place = (org, project, service, environment, provider, model)
         call = Call(trace_id, span_id, b"", start_ns, end_ns, "", *place, reading, sampling_threshold=threshold)
-        yield call, outcome, _Old(cost, source, reason, price_provider, price_model, rate_start, discount)
+        yield call, outcome, _Old(*old)
 
 
 def _grouped(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    return ((row[:5], row[5:14], row[14:20], row[20:28], row[28:]) for row in rows)
+    return ((row[:5], row[5:14], row[14:21], row[21:29], row[30:]) for row in rows)
+
+
+def _stored(new: Line) -> _Old:
+    """Return a price as it is stored: where the provider's own word is the cost, the rate is that of ours beside it."""
+    priced, computed = new.priced, new.computed
+    return _Old(
+        priced.cost_yocto,
+        priced.source,
+        priced.reason,
+        computed.price_provider,
+        computed.price_model,
+        computed.rate_start,
+        computed.discount,
+        computed.cost_yocto if _is_said(new) else None,
+    )
+
+
+def _is_said(new: Line) -> bool:
+    """Whether the cost is the provider's own word, which no price list changes."""
+    return new.priced.source == "provider"
 
 
 def _values(table: pa.Table, name: str) -> Sequence[Any]:
@@ -173,21 +198,26 @@ def _add(differences: Tallies, call: Call, outcome: str, old: _Old, new: Priced)
         tally.count_sampled(call.sampling_threshold, Sampled(0, difference))
 
 
-def _staged(table: pa.Table, changed: list[int], prices: list[tuple[Priced, str]]) -> pa.Table:
+def _staged(table: pa.Table, changed: list[int], lines: list[Line]) -> pa.Table:
     rows = table.select([*KEY, "version"]).take(pa.array(changed, pa.int64()))
     rows = rows.rename_columns([*KEY, "base_version"])
     values: dict[str, list[Any]] = {
-        "cost_source": [new.source for new, _ in prices],
-        "cost_reason": [new.reason for new, _ in prices],
-        "cost_detail": [new.detail for new, _ in prices],
-        "catalogue": [new.catalogue for new, _ in prices],
-        "price_provider": [new.price_provider for new, _ in prices],
-        "price_model": [new.price_model for new, _ in prices],
-        "rate_start": [new.rate_start for new, _ in prices],
-        "rate": [text for _, text in prices],
-        "discount": [new.discount for new, _ in prices],
+        "cost_source": [new.priced.source for new in lines],
+        "cost_reason": [new.priced.reason for new in lines],
+        "cost_detail": [new.priced.detail for new in lines],
+        "catalogue": [new.computed.catalogue for new in lines],
+        "price_provider": [new.computed.price_provider for new in lines],
+        "price_model": [new.computed.price_model for new in lines],
+        "rate_start": [new.computed.rate_start for new in lines],
+        "rate": [rate_text(new.computed, new.call.reading.usage) for new in lines],
+        "discount": [new.computed.discount for new in lines],
     }
-    rows = rows.append_column(pa.field("cost_usd", COST), decimals([new.cost_yocto for new, _ in prices]))
+    amounts = {
+        "cost_usd": [new.priced.cost_yocto for new in lines],
+        "computed_cost_usd": [_stored(new).computed_yocto for new in lines],
+    }
+    for name, column in amounts.items():
+        rows = rows.append_column(pa.field(name, COST), decimals(column))
     for name, column in values.items():
         rows = rows.append_column(pa.field(name, pa.string()), pa.array(column, pa.string()))
     return rows

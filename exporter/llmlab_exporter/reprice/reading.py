@@ -31,9 +31,19 @@ _INPUTS = (
     "usage_spoiled",
     "flaws",
     "sampling_threshold",
+    "provider_cost_usd",
 )
-_OLD = ("cost_usd", "cost_source", "cost_reason", "price_provider", "price_model", "rate_start", "discount", "version")
-COLUMNS = (*KEY, *_INPUTS, *_OLD, *map(usage_column, Usage._fields))
+_OLD = (
+    "cost_usd",
+    "cost_source",
+    "cost_reason",
+    "price_provider",
+    "price_model",
+    "rate_start",
+    "discount",
+    "computed_cost_usd",
+)
+COLUMNS = (*KEY, *_INPUTS, *_OLD, "version", *map(usage_column, Usage._fields))
 
 
 class Cursor(NamedTuple):
@@ -58,12 +68,12 @@ def load_cursor(text: str) -> Cursor:
 
 
 class Calls:
-    """The calls of one ledger that a request means: billed ones, except where the provider said the cost."""
+    """The billed calls of one ledger that a request means."""
 
     def __init__(self, store: Store, ledger_id: str, request: Request) -> None:
         self._store = store
         condition, self._parameters = request.condition()
-        ours = "billable AND cost_source != 'provider' AND startsWith(batch_id, {own:String})"
+        ours = "billable AND startsWith(batch_id, {own:String})"
         self._condition = f"{condition} AND {ours}"
         self._parameters["own"] = f"{ledger_id}-"
 

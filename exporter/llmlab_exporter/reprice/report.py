@@ -39,6 +39,8 @@ class Sums:
     old_yocto: int = 0
     new_priced: int = 0
     new_yocto: int = 0
+    recomputed: int = 0
+    """Those of `changed` whose cost is the provider's and stays: what we compute beside it is another now."""
 
     def add(self, other: "Sums") -> None:
         """Add another group."""
@@ -62,14 +64,15 @@ class Report:
     def __init__(self, groups: dict[Group, Sums] | None = None) -> None:
         self._groups = groups or {}
 
-    def count(self, call: Call, old: int | None, new: int | None, *, is_changed: bool) -> None:
-        """Count one call with its old and its new cost in yocto-USD."""
+    def count(self, call: Call, old: int | None, new: int | None, *, is_changed: bool, is_said: bool) -> None:
+        """Count one call with its old and its new cost in yocto-USD; `is_said` when that is the provider's word."""
         group = Group(call.end_ns // _DAY_NS, call.provider, call.model)
         sums = self._groups.get(group)
         if sums is None:
             sums = self._groups[group] = Sums()
         sums.calls += 1
         sums.changed += is_changed
+        sums.recomputed += is_changed and is_said
         if old is not None:
             sums.old_priced += 1
             sums.old_yocto += old

@@ -30,8 +30,9 @@ def reprice(
 ) -> None:
     """Price past calls again by the prices that are known now.
 
-    Calls that had no known price get one when there is one now. Costs that the provider itself returned stay. The
-    exporter does the work while it goes on receiving; Ctrl-C asks whether to stop it.
+    Calls that had no known price get one when there is one now. A cost that the provider itself returned
+    stays; what is computed beside it follows. The exporter does the work while it goes on receiving; Ctrl-C asks
+    whether to stop it.
     """
     client = RepriceClient((url if "://" in url else f"http://{url}").rstrip("/"))
     wanted = {"model": model, "provider": provider, "project": project}

@@ -22,6 +22,8 @@ class Sums(TypedDict):
     newly_priced: int
     no_longer_priced: int
     still_unpriced: int
+    recomputed: int
+    """Those of `changed` that keep the cost which the provider returned."""
     old_spend: Amount
     new_spend: Amount
     difference: Decimal | int

@@ -57,6 +57,11 @@ def _notes(job: Job, *, dry_run: bool) -> Iterator[Text]:
     )
     if total["newly_priced"]:
         yield Text(f"{_calls(total['newly_priced'])} had no known price before")
+    if total["recomputed"]:
+        kept = "would keep" if dry_run else "kept"
+        yield Text(
+            f"of these, {_calls(total['recomputed'])} {kept} the provider's cost; what is computed beside it differs"
+        )
     if total["no_longer_priced"]:
         yield Text(f"{_calls(total['no_longer_priced'])} lost a price that is not known any more", "yellow")
     if total["still_unpriced"]:

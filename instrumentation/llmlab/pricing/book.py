@@ -3,7 +3,8 @@
     the user's exact name  >  the user's pattern  >  the catalogue        then: discounts on whatever was computed
 
 A model is looked up by the name that served, then by the one that was requested; the first that the user's file or the
-catalogue knows decides. Before the first date of an own price, the catalogue's holds.
+catalogue knows decides. Before the first date of an own price, the catalogue's holds. The name of a deployment, which
+its owner made up, is only looked for in the user's file, and last.
 """
 
 from collections.abc import Sequence
@@ -41,6 +42,7 @@ class PriceBook:
         tier: str = "",
         batch: bool = False,
         project: str = "",
+        deployment: str = "",
     ) -> Found | Unknown:
         """Find what is charged, and when.
 
@@ -49,13 +51,22 @@ class PriceBook:
         for model in dict.fromkeys(filter(None, models)):
             if found := self._find(provider, model, tier, batch=batch, project=project):
                 return found
+        if deployment and (found := self._find_own(provider, deployment, None, tier, batch=batch, project=project)):
+            return found
         unknown = self.catalogue.find(provider, models)
         assert isinstance(unknown, Unknown), "each name was looked up alone"  # noqa: S101 - a law of `find`
-        return unknown
+        return _with_deployment(unknown, deployment) if deployment else unknown
 
     def _find(self, provider: str, model: str, tier: str, *, batch: bool, project: str) -> Found | None:
         listing = self.catalogue.find(provider, (model,))
-        known = None if isinstance(listing, Unknown) else listing
+        return self._find_own(
+            provider, model, None if isinstance(listing, Unknown) else listing, tier, batch=batch, project=project
+        )
+
+    def _find_own(
+        self, provider: str, model: str, known: Listing | None, tier: str, *, batch: bool, project: str
+    ) -> Found | None:
+        """Put the user's own price of a name before the catalogue's; None when there is neither."""
         seller = known.provider.id if known else self.catalogue.provider_id(provider)
         own = self.own.find(seller, (model, known.model.id) if known else (model,))
         if own is None and known is None:
@@ -83,6 +94,10 @@ def _own_or_base(own: Rate | None, base: Rate | NoRate) -> Rate | NoRate:
 
 def _reduced(rate: Rate | NoRate, discounts: Sequence[Discount]) -> Rate | NoRate:
     return rate.reduced(discounts) if isinstance(rate, Rate) else rate
+
+
+def _with_deployment(unknown: Unknown, deployment: str) -> Unknown:
+    return unknown._replace(detail=f"{unknown.detail}, and no own price is for the deployment {deployment[:200]!r}")
 
 
 def _not_yet(own: OwnPrices, provider: str, model: str) -> Priced:

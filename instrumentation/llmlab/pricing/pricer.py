@@ -15,8 +15,8 @@ from llmlab.usage import Usage, contradictions
 
 _log = logging.getLogger(__name__)
 
-Key = tuple[str, tuple[str, ...], str, bool, str]
-"""Provider, models, tier, batch, and the project where it matters."""
+Key = tuple[str, tuple[str, ...], str, bool, str, str]
+"""Provider, models, tier, batch, the project where it matters, and the deployment."""
 
 Rates = Schedule[Rate | NoRate]
 
@@ -66,9 +66,9 @@ class _Memo:
 
     def resolve(self, key: Key) -> Rates:
         """Look names up and remember what comes of it, also that nothing does."""
-        provider, models, tier, batch, project = key
+        provider, models, tier, batch, project, deployment = key
         try:
-            found = self.book.find(provider, models, tier=tier, batch=batch, project=project)
+            found = self.book.find(provider, models, tier=tier, batch=batch, project=project, deployment=deployment)
             if not isinstance(found, Unknown):
                 return self._remember(self.known, key, found.rates)
             miss = self._none(found.reason, found.detail + self._hint(provider, models))
@@ -92,8 +92,8 @@ class _Memo:
         return self._none("catalogue_error", f"{type(error).__name__}: {error}")
 
     def _remember(self, memory: "Memory[Key, Rates]", key: Key, value: Rates) -> Rates:
-        provider, models, tier, _, project = key
-        if len(provider) + len(tier) + len(project) + sum(map(len, models)) <= MAX_KEY:
+        provider, models, tier, _, project, deployment = key
+        if len(provider) + len(tier) + len(project) + len(deployment) + sum(map(len, models)) <= MAX_KEY:
             memory.put(key, value)
         return value
 
@@ -139,19 +139,21 @@ class Pricer:
         tier: str = "",
         batch: bool = False,
         project: str = "",
+        deployment: str = "",
     ) -> Priced:
         """Price one call.
 
         `models` are candidates in order of preference, the served one first; "" is none. `at_ns` is the moment of the
         call in Unix nanoseconds, `tier` the service tier as the provider says it; `project` matters where a discount
-        names it. Never raises: what cannot be priced has no cost, and a reason.
+        names it. `deployment` is a name of the user's own for whatever served, which only the user's file may know; it
+        counts when none of the models is known. Never raises: what cannot be priced has no cost, and a reason.
         """
         memory = self._memory  # one book for all of this call
         if project and memory.has_project_discounts:
             project = project if memory.book.own.depends_on_project(project) else ""
         else:
             project = ""
-        key = (provider, models, tier, batch, project)
+        key = (provider, models, tier, batch, project, deployment)
         try:
             if usage.input is None and not usage.known:
                 return memory.without_usage(key, usage, at_ns)
