@@ -636,6 +636,19 @@ def test_the_events_of_the_third_version(make: Model, provider: FakeProvider, sp
     assert recorded(spans) == billed(provider) == [(1873, 317)]
 
 
+def openai_embeddings(provider: FakeProvider, model: str = "text-embedding-3-small") -> Any:
+    embeddings = langchain_openai.OpenAIEmbeddings(
+        model=model,
+        base_url=provider.openai_url,
+        api_key="fake",
+        check_embedding_ctx_length=False,
+        max_retries=0,
+        timeout=next(_TIMEOUTS_S),
+    )
+    _to_close.append(embeddings.async_client._client.close)
+    return embeddings
+
+
 def embed_documents(embeddings: Any) -> object:
     return embeddings.embed_documents(["a", "b"])
 
@@ -654,10 +667,7 @@ def embed_documents_async(embeddings: Any) -> object:
 def test_embeddings_are_recorded_by_the_sdk_below_the_run_around(
     embed: Callable[[Any], object], provider: FakeProvider, spans: Spans
 ) -> None:
-    embeddings = langchain_openai.OpenAIEmbeddings(
-        base_url=provider.openai_url, api_key="fake", check_embedding_ctx_length=False, timeout=next(_TIMEOUTS_S)
-    )
-    _to_close.append(embeddings.async_client._client.close)
+    embeddings = openai_embeddings(provider)
     RunnableLambda(embed).with_config(run_name="index").invoke(embeddings)
     (span,) = inferences(spans)
     (request,) = provider.requests
@@ -665,3 +675,10 @@ def test_embeddings_are_recorded_by_the_sdk_below_the_run_around(
     assert (span.attributes or {})["gen_ai.usage.input_tokens"] == request.usage["prompt_tokens"]
     if embed is embed_documents:
         assert path(spans, span) == ["index"]
+
+
+@pytest.mark.cell("langchain-core", "embeddings", "error")
+def test_embeddings_that_fail_have_no_usage(provider: FakeProvider, spans: Spans) -> None:
+    with pytest.raises(Exception, match="429") as raised:
+        openai_embeddings(provider, "error-429").embed_documents(["a"])
+    assert spans.is_refused(raised.value)
