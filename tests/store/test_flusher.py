@@ -177,13 +177,13 @@ def test_rows_that_are_refused_for_good_are_put_aside_and_the_others_are_stored(
         40 - len(poisonous),
         0,
     )
+    flusher.stop(10)  # the file follows the ledger, so it is complete when the thread has ended
     letters = [json.loads(text) for text in file.read_text().splitlines()]
     assert {int(letter["call"]["trace_id"], 16) for letter in letters} == poisonous
     assert all("VIOLATED_CONSTRAINT" in letter["reason"] for letter in letters)
     assert writer.run(lambda book: book.dead_letters.count) == flusher.buried_rows == len(poisonous)
     assert flusher.stored_rows == 40 - len(poisonous)
     assert flusher.error == ""
-    flusher.stop(10)
     writer.stop()
 
 
