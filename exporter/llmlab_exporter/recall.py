@@ -22,6 +22,7 @@ CHANGE_ID = "dedupe"
 """Marks in the store the versions of calls that came about because other spans told of the same call."""
 
 _ONLY_HERE = ("scope", "layer", "host", "said_project", "rule", "said")
+_NEEDED = frozenset({*(column.name for column in COLUMNS), *_ONLY_HERE}) - {*map(usage_column, Usage._fields)}
 
 
 class Recalled(NamedTuple):
@@ -51,13 +52,17 @@ def packed(lines: Sequence[Line], versions: Sequence[int] = ()) -> bytes:
 
 
 def recalled(payload: bytes) -> Iterator[Recalled]:
-    """Unpack lines; none when they were packed by an earlier LLMLab, which did not write what is needed."""
+    """Unpack lines; none when they were packed by an earlier LLMLab, which did not write what is needed.
+
+    Counts that an earlier one did not know were reported by nobody.
+    """
     table = unpack([payload])
-    if not set(_ONLY_HERE) <= set(table.column_names):
+    known = frozenset(table.column_names)
+    if _NEEDED - known:
         return
     names = [*(column.name for column in COLUMNS), *_ONLY_HERE]
-    columns = [_values(table.column(name)) for name in names]
-    versions = table.column("version").to_pylist() if "version" in table.column_names else [1] * table.num_rows
+    columns = [_values(table.column(name)) if name in known else [None] * table.num_rows for name in names]
+    versions = table.column("version").to_pylist() if "version" in known else [1] * table.num_rows
     for version, *values in zip(versions, *columns, strict=True):
         yield Recalled(_line(dict(zip(names, values, strict=True))), version or 1)
 
@@ -120,13 +125,18 @@ def _difference(said: Call, call: Call) -> str:
         name: value for name, value in said._asdict().items() if name != "reading" and value != getattr(call, name)
     }
     of_reading = {name: value for name, value in said.reading._asdict().items() if value != getattr(call.reading, name)}
+    if "usage" in of_reading:
+        of_reading["usage"] = said.reading.usage._asdict()
     return json.dumps([of_call, of_reading], default=str)
 
 
 def _restored(call: Call, difference: list[dict[str, Any]]) -> Call:
     of_call, of_reading = difference
-    if "usage" in of_reading:
-        of_reading["usage"] = Usage(*of_reading["usage"])
+    match of_reading.pop("usage", None):
+        case dict() as counts:
+            of_reading["usage"] = Usage(**counts)
+        case _:  # an earlier LLMLab wrote the counts without their names, and had fewer
+            pass
     return call._replace(**of_call, reading=call.reading._replace(**of_reading))
 
 

@@ -67,6 +67,19 @@ def test_migrating_again_changes_nothing(store: Store) -> None:
     assert one(store, "SELECT count() FROM {calls}") == (1,)
 
 
+def test_a_store_of_an_earlier_llmlab_learns_to_count_images(store: Store) -> None:
+    store.insert(table(line(1, 5)), "b1")
+    for statement in (
+        "ALTER TABLE {database}.llm_calls DROP COLUMN images",
+        "CREATE OR REPLACE VIEW {database}.current_calls AS SELECT * FROM {database}.llm_calls FINAL",
+        "ALTER TABLE {database}.llmlab_migrations DELETE WHERE version > 2 SETTINGS mutations_sync = 1",
+    ):
+        store.command(statement)
+    store.migrate()
+    store.insert(table(line(2, 5, usage=Usage(images=3))), "b2")
+    assert store.query("SELECT images FROM {database}.current_calls ORDER BY trace_id") == [(None,), (3,)]
+
+
 def test_the_table_has_a_column_for_everything_we_write(store: Store) -> None:
     described = store.query("SELECT name FROM system.columns WHERE table = 'llm_calls' AND database = 'llmlab'")
     assert {name for (name,) in described} == {*SCHEMA.names, "batch_id", "version", "change_id"}

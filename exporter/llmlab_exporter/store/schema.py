@@ -113,4 +113,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE OR REPLACE VIEW {database}.current_calls AS SELECT * FROM {database}.llm_calls FINAL",
     ),
+    (
+        """
+        ALTER TABLE {database}.llm_calls
+            ADD COLUMN IF NOT EXISTS images Nullable(UInt64) CODEC(ZSTD(1)) AFTER text_messages
+        """,
+        "CREATE OR REPLACE VIEW {database}.current_calls AS SELECT * FROM {database}.llm_calls FINAL",
+    ),
 )
