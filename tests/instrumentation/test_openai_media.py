@@ -183,7 +183,8 @@ def test_images_that_are_billed_by_the_piece_are_counted(
 
 
 def test_images_that_are_billed_by_tokens_have_no_kind_of_their_own(client: openai.OpenAI, spans: Spans) -> None:
-    client.images.generate(**{**DRAW, "quality": "high", "size": "1536x1024"})
+    wanted: dict[str, Any] = {**DRAW, "quality": "high", "size": "1536x1024"}
+    client.images.generate(**wanted)
     assert "llmlab.tier" not in spans.attributes()
     assert "llmlab.usage.images" not in spans.usage()
 

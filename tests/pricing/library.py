@@ -43,7 +43,14 @@ def total(
 
 
 def plausible(random: Random, tokens: int) -> Usage:
-    """A usage as providers report it, whose parts fit; the overlaps are named where there may be any."""
+    """A usage as providers report it: one that holds together, of which some parts are not told."""
+    usage = complete(random, tokens)
+    kept = {"input", "output"} | set(random.sample(Usage._fields, random.randint(0, len(Usage._fields))))
+    return Usage(**{name: count for name, count in usage._asdict().items() if name in kept})
+
+
+def complete(random: Random, tokens: int) -> Usage:
+    """A usage in which everything is told and the parts fit, those too that two others have in common."""
     read = random.randint(0, tokens // 2)
     written = random.randint(0, (tokens - read) // 2)
     long_lived = random.randint(0, written)
@@ -51,7 +58,7 @@ def plausible(random: Random, tokens: int) -> Usage:
     image = random.randint(0, (tokens - read - written) // 3)
     output = random.randint(0, 5000)
     thought = random.randint(0, output // 2)
-    usage = Usage(
+    return Usage(
         input=tokens,
         output=output,
         cache_read=read,
@@ -74,11 +81,10 @@ def plausible(random: Random, tokens: int) -> Usage:
         annotated_pages=random.randint(0, 5),
         rerank_searches=random.randint(0, 3),
         text_messages=random.randint(0, 3),
+        images=random.randint(0, 3),
         web_searches=random.randint(0, 3),
         file_searches=random.randint(0, 3),
     )
-    kept = {"input", "output"} | set(random.sample(Usage._fields, random.randint(0, len(Usage._fields))))
-    return Usage(**{name: count for name, count in usage._asdict().items() if name in kept})
 
 
 def wild(random: Random) -> Usage:

@@ -16,12 +16,9 @@ from llmlab.pricing.card import Card, Contradiction, Term, Total
 from llmlab.pricing.catalogue.compiling import compile_card, prices_of
 from llmlab.usage import Usage, contradictions
 from pricing.library import plausible, total
+from pricing.price_lists import price_lists
 
 REGISTRY = UnitRegistry(unit_data)
-COMPILABLE = sorted(name for name, unit in REGISTRY.units.items() if unit.dimensions["family"] != "durations")
-
-amounts = st.decimals(min_value=0, max_value=200, places=6)
-fine_amounts = st.decimals(min_value=0, max_value=200, places=15)
 usages = st.builds(Usage, **{name: st.none() | st.integers(0, 40) for name in Usage._fields})
 plausible_usages = st.builds(plausible, st.randoms(use_true_random=False), st.integers(0, 130))
 
@@ -33,31 +30,6 @@ CHAT = Card(
     rests=((Term(0, 1), Term(2, -1)),),
     totals=(Total(0, (2,)),),
 )
-
-
-@st.composite
-def price_lists(draw: st.DrawFn) -> ModelPrice:
-    """Any prices that the library accepts: with each unit its totals, with each two units what they share."""
-    units = draw(st.sets(st.sampled_from(COMPILABLE), min_size=1, max_size=5))
-    while missing := _missing(units):
-        units |= missing
-    return ModelPrice(**{REGISTRY.units[unit].price_key: draw(_prices(unit)) for unit in sorted(units)})
-
-
-def _missing(units: set[str]) -> set[str]:
-    totals = {total for unit in units for total in REGISTRY.ancestor_usage_keys(unit)}
-    joins = {
-        join.usage_key
-        for first in units
-        for second in units
-        if (join := REGISTRY.find_join(REGISTRY.units[first], REGISTRY.units[second]))
-    }
-    return (totals | joins) - units
-
-
-def _prices(unit: str) -> st.SearchStrategy[Decimal | TieredPrices]:
-    tiers = st.lists(st.builds(Tier, st.integers(0, 60), amounts), min_size=1, max_size=2, unique_by=lambda t: t.start)
-    return fine_amounts | st.builds(TieredPrices, amounts, tiers)
 
 
 @settings(deadline=None)
