@@ -1,17 +1,20 @@
 """What it takes to price one call that was seen before: `python benchmarks/pricing.py`.
 
 Prints the best of 15 runs of 20,000 calls each, the lookup of the rate included, in microseconds. On a machine that
-does other things too, run it a few times and take the least.
+does other things too, run it a few times and take the least. The last line is genai-prices itself, 200 calls a run.
 """
 
 import time
 import timeit
 from functools import partial
 
+import genai_prices
+
 from llmlab.pricing.pricer import Pricer
 from llmlab.usage import Usage
 
 CALLS = 20_000
+LIBRARY_CALLS = 200
 RUNS = 15
 
 CASES = {
@@ -34,7 +37,15 @@ def main() -> None:
         price = partial(pricer.price, provider, (model, ""), usage, now_ns, tier="default")
         price()
         seconds = min(timeit.repeat(price, number=CALLS, repeat=RUNS)) / CALLS
-        print(f"{name:<22}{seconds * 1e6:5.2f} us")
+        print(f"{name:<22}{seconds * 1e6:6.2f} us")
+    print(f"{'genai-prices':<22}{_library_seconds() * 1e6:6.2f} us")
+
+
+def _library_seconds() -> float:
+    usage = genai_prices.Usage(input_tokens=1000, output_tokens=500)
+    price = partial(genai_prices.calc_price, usage, "gpt-4o-2024-11-20", provider_id="openai")
+    price()
+    return min(timeit.repeat(price, number=LIBRARY_CALLS, repeat=RUNS)) / LIBRARY_CALLS
 
 
 if __name__ == "__main__":

@@ -97,6 +97,14 @@ def test_show_says_what_comes_from_the_user_s_file(tmp_path: Path):
     assert "input_mtok 1.5" in words
 
 
+def test_show_has_the_tiers_that_only_the_user_s_file_names(tmp_path: Path):
+    own = tmp_path / "prices.yaml"
+    own.write_text("prices: {openai/dall-e-3: {image: 0.04, service_tiers: {hd: {image: 0.08}}}}")
+    page = run("show", "openai/dall-e-3", "--prices", str(own))
+    assert [line.split() for line in page.splitlines() if "images" in line] == [["images_kcount", "40", "80"]]
+    assert ["USD", "standard", "hd"] in [line.split() for line in page.splitlines()]
+
+
 def test_show_names_the_nearest_names_of_an_unknown_model():
     page = run("show", "gpt-4o-minni", "--provider", "openai", ok=False)
     assert page.startswith("error: genai-prices")

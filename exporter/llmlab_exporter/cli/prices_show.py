@@ -42,7 +42,8 @@ def _columns(book: PriceBook, provider: str, model: str, project: str, moment: d
     """Find the rates of all ways to be served. Raises `CommandError` when there is none."""
     standard = _find(book, provider, model, project)
     columns: Columns = {}
-    ways = {"standard": ("", False), "batch": ("", True)} | {tier: (tier, False) for tier in _TIERS}
+    tiers = dict.fromkeys((*_TIERS, *_own_tiers(book, standard.own)))
+    ways = {"standard": ("", False), "batch": ("", True)} | {tier: (tier, False) for tier in tiers}
     for name, (tier, batch) in ways.items():
         found = book.find(*_names(book, provider, model), tier=tier, batch=batch, project=project)
         rate = None if isinstance(found, Unknown) else found.rates.at(int(moment.timestamp()) * 10**9)
@@ -54,6 +55,12 @@ def _columns(book: PriceBook, provider: str, model: str, project: str, moment: d
             "choose another date with --at, or give it an earlier `from`",
         )
     return columns, standard
+
+
+def _own_tiers(book: PriceBook, name: str) -> list[str]:
+    """List the tiers that the entry of this name in the user's file has prices for."""
+    entries = (entry for entry in book.own.entries if f"{entry.provider}/{entry.model}".lower() == name)
+    return [tier for entry in entries for tier in entry.variants if tier != "batch"]
 
 
 def _names(book: PriceBook, provider: str, model: str) -> tuple[str, tuple[str]]:
