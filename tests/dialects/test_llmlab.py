@@ -39,6 +39,18 @@ def test_tags_are_read() -> None:
     assert (reading.batch, reading.tier) == (True, "batch")
 
 
+@pytest.mark.parametrize(
+    ("usage", "tier"),
+    [({"llmlab.usage.images": 2}, "hd 1024x1792"), ({"gen_ai.usage.output_tokens": 272}, ""), ({}, "")],
+)
+def test_quality_and_size_are_the_tier_of_images_that_are_billed_by_the_piece(
+    usage: dict[str, Value], tier: str
+) -> None:
+    silent: dict[str, Value] = {key: value for key, value in CHAT.items() if ".usage." not in key}
+    drawn: dict[str, Value] = {"gen_ai.operation.name": "image_generation", "llmlab.tier": "hd 1024x1792", **usage}
+    assert call({**silent, **drawn}, scope=OURS).reading.tier == tier
+
+
 def test_without_tags_nothing_is_made_up() -> None:
     assert read() == call(CHAT, scope="opentelemetry.instrumentation.genai.openai").reading
 

@@ -24,6 +24,7 @@ _TAGS = (
     semconv.SESSION,
 )
 
+_IMAGES = "image_generation"
 _USAGE_SOURCES = frozenset(get_args(UsageSource))
 
 
@@ -45,10 +46,15 @@ def _usage_source(reading: Reading, said: str) -> UsageSource | None:
     return reading.usage_source
 
 
+def _tier(reading: Reading, said: str) -> str:
+    """Return the tier, which of images is their quality and size: no part of the price where tokens are billed."""
+    return "" if reading.operation == _IMAGES and reading.usage.images is None else said
+
+
 def _tagged(reading: Reading, said: Callable[[str], Value]) -> Reading:
     return reading._replace(
         provider_cost=amount_usd(said(semconv.PROVIDER_COST_USD)),
-        tier=reading.tier or text(said(semconv.TIER)),
+        tier=reading.tier or _tier(reading, text(said(semconv.TIER))),
         batch=truth(said(semconv.BATCH)) or False,
         project=text(said(semconv.PROJECT)),
         feature=text(said(semconv.FEATURE)),

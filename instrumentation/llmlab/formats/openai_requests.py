@@ -83,7 +83,7 @@ def _kind_of_image(keywords: Mapping[str, Any]) -> str:
     return " ".join(said)
 
 
-_PLAIN_IMAGES = frozenset({"standard", "auto", "1024x1024"})
+_PLAIN_IMAGES = frozenset({"standard", "1024x1024"})
 
 
 def image_request(images: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
