@@ -17,6 +17,7 @@ from llmlab.providers import discover
 from llmlab.threads import NAME, ThreadInstallation
 
 if TYPE_CHECKING:
+    from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 class LLMLabInstrumentor(BaseInstrumentor):
     """Records every LLM call of the SDKs in `llmlab.providers`, whether they are imported already or later.
 
-    `LLMLabInstrumentor().instrument()` does by hand what `opentelemetry-instrument` does. It takes `tracer_provider`
-    and `meter_provider`; without them the global ones are used. `uninstrument()` undoes it.
+    `LLMLabInstrumentor().instrument()` does by hand what `opentelemetry-instrument` does. It takes `tracer_provider`,
+    `meter_provider` and `logger_provider`; without them the global ones are used. `uninstrument()` undoes it.
     """
 
     def __init__(self) -> None:
@@ -41,6 +42,7 @@ class LLMLabInstrumentor(BaseInstrumentor):
         *,
         tracer_provider: "TracerProvider | None" = None,
         meter_provider: "MeterProvider | None" = None,
+        logger_provider: "LoggerProvider | None" = None,
         **_: Any,
     ) -> None:
         watch_collector()
@@ -50,7 +52,8 @@ class LLMLabInstrumentor(BaseInstrumentor):
         for provider in discover():
             if not is_disabled(provider.name):
                 with Guard(f"instrument {provider.name}"):
-                    self._installations.append(Installation(provider, tracer_provider, meter_provider))
+                    installation = Installation(provider, tracer_provider, meter_provider, logger_provider)
+                    self._installations.append(installation)
 
     def _uninstrument(self, **_: Any) -> None:
         while self._installations:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -13,6 +13,7 @@ from fake_provider.testing import FakeProvider
 from instrumentation.cell_recorder import pytest_configure
 from instrumentation.spans import Spans
 from llmlab.capture import faults
+from llmlab.capture.content import CAPTURE
 from llmlab.instrumentor import LLMLabInstrumentor
 
 if TYPE_CHECKING:
@@ -20,8 +21,15 @@ if TYPE_CHECKING:
 
     import anthropic
     import openai
+    from opentelemetry._logs import LoggerProvider
 
 __all__ = ["pytest_configure"]
+
+
+class Capturing(Protocol):
+    """Switches the instrumentation on."""
+
+    def __call__(self, mode: str = ..., logger_provider: LoggerProvider | None = ...) -> None: ...
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +63,19 @@ def instrumentor(tracer_provider: TracerProvider) -> Iterator[LLMLabInstrumentor
     yield instrumentor
     if instrumentor.is_instrumented_by_opentelemetry:
         instrumentor.uninstrument()
+
+
+@pytest.fixture
+def capturing(monkeypatch: pytest.MonkeyPatch, tracer_provider: TracerProvider) -> Iterator[Capturing]:
+    """Switch the instrumentation on with a value of the variable that asks for prompts and answers."""
+    instrumentor = LLMLabInstrumentor()
+
+    def start(mode: str = "SPAN_ONLY", logger_provider: LoggerProvider | None = None) -> None:
+        monkeypatch.setenv(CAPTURE, mode)
+        instrumentor.instrument(tracer_provider=tracer_provider, logger_provider=logger_provider)
+
+    yield start
+    instrumentor.uninstrument()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from environments import ROOT, find_uv
 from instrumentation.oldest import COMPANIONS, TOOLS, lowest
 from llmlab.providers.litellm import PROVIDER
 
-CHECKS = Path(__file__).parent / "litellm_inside" / "check_litellm.py"
+CHECKS = sorted((Path(__file__).parent / "litellm_inside").glob("check_*.py"))
 NEWEST = "1.106.2"
 
 

@@ -1,12 +1,16 @@
 """What the instrumented calls of a test left behind."""
 
+import json
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 from opentelemetry.util.types import AttributeValue
+
+CONTENT = ("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.definitions")
 
 _PATIENCE_S = 10
 
@@ -35,6 +39,11 @@ class Spans:
             if ".usage." in name and name != "llmlab.usage.source"
         }
 
+    def contents(self) -> dict[str, Any]:
+        """Return the prompts and answers on the one span."""
+        attributes = self.attributes()
+        return {name: json.loads(str(attributes[name])) for name in CONTENT if name in attributes}
+
     def source(self) -> AttributeValue | None:
         """Return how the usage of the one span came about.
 
@@ -56,5 +65,5 @@ class Spans:
             attributes["error.type"] == type(error).__name__
             and self.one().status.status_code is StatusCode.ERROR
             and not self.usage()
-            and attributes.get("llmlab.usage.source") != "reported"
+            and "llmlab.usage.source" not in attributes
         )

@@ -22,6 +22,7 @@ from llmlab.capture.client_metrics import ClientMetrics
 from llmlab.instrumentor import LLMLabInstrumentor
 
 DURATION = "gen_ai.client.operation.duration"
+FIRST_CHUNK = "gen_ai.client.operation.time_to_first_chunk"
 TOKENS = "gen_ai.client.token.usage"
 
 
@@ -100,6 +101,22 @@ class TestRecorded:
         (duration,) = points(reader, DURATION)
         assert duration.sum > 0.05
         assert len(points(reader, TOKENS)) == 2
+
+    def test_a_stream_has_a_time_to_its_first_chunk(
+        self, client: openai.OpenAI, spans: Spans, reader: InMemoryMetricReader
+    ) -> None:
+        list(client.chat.completions.create(**of_model("slow", STREAM)))
+        (first,), (duration,) = points(reader, FIRST_CHUNK), points(reader, DURATION)
+        assert (first.count, first.sum) == (1, spans.attributes()["gen_ai.response.time_to_first_chunk"])
+        assert 0 < first.sum < duration.sum
+        assert first.attributes == duration.attributes
+        assert first.explicit_bounds == duration.explicit_bounds
+
+    def test_nothing_else_has_one(self, client: openai.OpenAI, reader: InMemoryMetricReader) -> None:
+        client.chat.completions.create(**CHAT)
+        client.chat.completions.create(**STREAM).close()  # nobody has read it
+        assert len(points(reader, DURATION)) == 2
+        assert not points(reader, FIRST_CHUNK)
 
     def test_a_failed_call_says_how_it_failed(self, client: openai.OpenAI, reader: InMemoryMetricReader) -> None:
         with pytest.raises(openai.RateLimitError):

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(600)  # the first run installs LiteLLM
 
 def test_litellm_passes_its_checks_in_an_environment_of_its_own() -> None:
     environment = ENVIRONMENT | {VARIABLE: os.environ.get(VARIABLE, "")}
-    command = [python_with_litellm(), "-m", "pytest", "-q", "-W", "default", "-p", "no:cacheprovider", CHECKS]
+    command = [python_with_litellm(), "-m", "pytest", "-q", "-W", "default", "-p", "no:cacheprovider", *CHECKS]
     ended = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert " passed" in ended.stdout

@@ -245,6 +245,28 @@ def test_an_asynchronous_stream_passes_for_the_sdks_own(provider: FakeProvider) 
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("name", ["close", "aclose", "response", "nonsense"])
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_stream_has_the_methods_of_the_sdks_own(name: str, streams: bool, client: openai.OpenAI) -> None:
+    create = client.chat.completions.create
+    with create(**STREAM) if streams else client.chat.completions.with_streaming_response.create(**STREAM) as ours:
+        assert hasattr(ours, name) == hasattr(ours.__wrapped__, name)
+
+
+def test_an_asynchronous_generator_is_closed_as_the_sdk_says(provider: FakeProvider, spans: Spans) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+
+    async def run() -> None:
+        async with hub.AsyncInferenceClient(base_url=provider.openai_url, api_key="fake") as client:
+            stream: Any = await client.chat_completion(ASKED["messages"], model="gpt-4o", stream=True)
+            await anext(stream)
+            assert not hasattr(stream, "close")
+            await stream.aclose()
+
+    asyncio.run(run())
+    assert spans.is_partial()
+
+
 class LockedProcessor(SpanProcessor):
     """Holds a lock while it takes a span, as the SDK's own parts do when they count their work."""
 

@@ -1,4 +1,4 @@
-"""OpenTelemetry's client metrics for GenAI: how long calls took, and how many tokens they used.
+"""OpenTelemetry's client metrics for GenAI: how long calls took, when streams began, and how many tokens were used.
 
 Names, attributes and bucket bounds: open-telemetry/semantic-conventions-genai, `docs/gen-ai/gen-ai-metrics.md`, read
 2026-11-21. The histograms know only input and output, so they are for dashboards; costs are computed from the spans.
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llmlab.providers import Reply, Request
 
 DURATION = "gen_ai.client.operation.duration"
+FIRST_CHUNK = "gen_ai.client.operation.time_to_first_chunk"
 TOKENS = "gen_ai.client.token.usage"
 
 DURATION_BOUNDS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -36,7 +37,7 @@ _API = "opentelemetry.metrics"
 
 
 class ClientMetrics:
-    """The two histograms of one instrumentation scope."""
+    """The histograms of one instrumentation scope."""
 
     def __init__(self, scope: str, provider: metrics.MeterProvider | None = None) -> None:
         """Without a `provider` the global one is used, which may come later."""
@@ -61,13 +62,25 @@ class ClientMetrics:
             if _is_real(metrics.get_meter_provider()):
                 self._is_on, self._may_come = True, False
 
-    def record(self, request: "Request", reply: "Reply", error: BaseException | None, duration_s: float) -> None:
-        """Record one call that is over. What was over when we heard of it is left out: nobody saw how long it took."""
+    def record(
+        self,
+        request: "Request",
+        reply: "Reply",
+        error: BaseException | None,
+        duration_s: float,
+        first_chunk_s: float | None = None,
+    ) -> None:
+        """Record one call that is over. What was over when we heard of it is left out: nobody saw how long it took.
+
+        `first_chunk_s` is how long the first chunk took from the beginning of the call, None where there was none.
+        """
         if not self.is_on or request.results is not None or request.is_over:
             return
         attributes = _attributes(request, reply)
         failed = {} if error is None else {semconv.ERROR_TYPE: type(error).__qualname__}
         self._duration.record(duration_s, {**attributes, **failed})
+        if first_chunk_s is not None:
+            self._first_chunk.record(first_chunk_s, attributes)
         if reply.is_estimated:  # by the conventions these histograms hold what the provider counted
             return
         if reply.usage.input is not None:
@@ -85,6 +98,15 @@ class ClientMetrics:
             DURATION,
             unit="s",
             description="GenAI operation duration.",
+            explicit_bucket_boundaries_advisory=DURATION_BOUNDS_S,
+        )
+
+    @cached_property
+    def _first_chunk(self) -> metrics.Histogram:
+        return self._meter.create_histogram(
+            FIRST_CHUNK,
+            unit="s",
+            description="Time to receive the first chunk of a streamed response.",
             explicit_bucket_boundaries_advisory=DURATION_BOUNDS_S,
         )
 

@@ -1,4 +1,4 @@
-"""Prompts and answers on spans, where the user has asked for that; by default nothing of this runs.
+"""Prompts and answers of calls, where the user has asked for that; by default nothing of this runs.
 
 `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` is the variable of OpenTelemetry's GenAI instrumentations, with the
 values of opentelemetry-util-genai 1.3b0 and the older `true` and `false`. Attributes and the shape of their JSON:
@@ -7,47 +7,74 @@ open-telemetry/semantic-conventions-genai, `docs/gen-ai/non-normative/models.py`
 
 import logging
 from dataclasses import replace
+from functools import partial
 from os import environ
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmlab import semconv
-from llmlab.capture.content_json import bounded
+from llmlab.capture.content_json import fitted
+from llmlab.capture.events import are_events_known
 from llmlab.capture.faults import note
-from llmlab.providers import Asked, ContentFormat, Message, Reply
+from llmlab.providers import Asked, Message, Reply
 
 if TYPE_CHECKING:
-    from llmlab.providers import Call, ChunkContent, ChunkReader, Request
+    from llmlab.capture.content_places import Places
+    from llmlab.providers import Call, ChunkContent, ChunkReader, ContentFormat, Request
 
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 _OFF = frozenset({"", "false", "no_content"})
-_ON = frozenset({"true", "span_only", "span_and_event"})
-_EVENTS = frozenset({"event_only", "span_and_event"})
+_OPERATIONS = frozenset({"chat", "generate_content", "text_completion"})
+"""What has prompts and answers."""
 
 _logger = logging.getLogger("llmlab")
 _logged: set[str] = set()
 """Values of the variable that were complained about."""
 
 
-def is_captured() -> bool:
-    """Say whether prompts and answers go on spans. A value that we cannot follow is logged."""
+class Capture(NamedTuple):
+    """Where prompts and answers go. Both False: nowhere."""
+
+    on_spans: bool
+    in_events: bool
+
+
+_MODES = {
+    "true": Capture(on_spans=True, in_events=False),
+    "span_only": Capture(on_spans=True, in_events=False),
+    "event_only": Capture(on_spans=False, in_events=True),
+    "span_and_event": Capture(on_spans=True, in_events=True),
+}
+_NOWHERE = Capture(on_spans=False, in_events=False)
+
+
+def wanted() -> Capture:
+    """Return where the user wants prompts and answers. A value that we cannot follow is logged."""
     value = environ.get(CAPTURE, "").strip().lower()
-    if value not in _ON - _EVENTS | _OFF and value not in _logged:
+    mode = _MODES.get(value, _NOWHERE)
+    if mode.in_events and not are_events_known():
+        _complain(value, "events need opentelemetry-api 1.38; llmlab makes none")
+        return mode._replace(in_events=False)
+    if value not in _OFF and mode is _NOWHERE:
+        _complain(value, "no known value; nothing is recorded")
+    return mode
+
+
+def _complain(value: str, problem: str) -> None:
+    if value not in _logged:
         _logged.add(value)
-        problem = "llmlab makes no events, only spans" if value in _EVENTS else "no known value; nothing is recorded"
         _logger.warning("%s=%s: %s", CAPTURE, value, problem)
-    return value in _ON
 
 
-def with_content(call: "Call", formats: tuple[ContentFormat, ...]) -> "Call":
+def with_content(call: "Call", formats: "tuple[ContentFormat, ...]", places: "Places") -> "Call":
     """Return a call of which prompts and answers are recorded as well. Nothing that is raised comes from here."""
 
     def read_request(client: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> "Request | None":
         request = call.request(client, arguments, keywords)
-        if request is None or request.results is not None:
+        if request is None or request.results is not None or request.operation not in _OPERATIONS:
             return request
         try:
-            return _with_prompt(request, formats, arguments, keywords)
+            return _with_prompt(request, formats, places, arguments, keywords)
         except Exception as error:  # noqa: BLE001 - noted
             note(error, "read the content of a request")
             return request
@@ -58,43 +85,52 @@ def with_content(call: "Call", formats: tuple[ContentFormat, ...]) -> "Call":
         try:
             for each in formats:
                 messages = messages or each.said(result)
+            return _with_answer(reply, messages)
         except Exception as error:  # noqa: BLE001 - noted
             note(error, "read the content of a response")
-        return _with_answer(reply, messages)
+            return reply
 
     return replace(call, request=read_request, reply=read_reply)
 
 
 def _with_prompt(
-    request: "Request", formats: tuple[ContentFormat, ...], arguments: tuple[Any, ...], keywords: dict[str, Any]
+    request: "Request",
+    formats: "tuple[ContentFormat, ...]",
+    places: "Places",
+    arguments: tuple[Any, ...],
+    keywords: dict[str, Any],
 ) -> "Request":
     for each in formats:
         asked = each.asked(arguments, keywords)
         if asked is not None:
-            chunks = None if request.chunks is None else _Listener(request.chunks, each.chunks())
-            return request._replace(attributes={**request.attributes, **_attributes(asked)}, chunks=chunks)
+            beside = partial(_Listener, make_content=each.chunks)
+            return request._replace(
+                chunks=None if request.chunks is None else beside(request.chunks),
+                beside=beside,
+                told=partial(places.put, request, _prompt(asked)),
+            )
     return request
 
 
-def _attributes(asked: Asked) -> dict[str, str]:
+def _prompt(asked: Asked) -> dict[str, list[Any]]:
     named = {
         semconv.INPUT_MESSAGES: asked.messages,
         semconv.SYSTEM_INSTRUCTIONS: asked.system,
         semconv.TOOL_DEFINITIONS: asked.tools,
     }
-    return {name: bounded(list(value)) for name, value in named.items() if value}
+    return {name: fitted(list(value)) for name, value in named.items() if value}
 
 
 def _with_answer(reply: Reply, messages: list[Message]) -> Reply:
-    return reply._replace(content={semconv.OUTPUT_MESSAGES: bounded(messages)}) if messages else reply
+    return reply._replace(content={semconv.OUTPUT_MESSAGES: fitted(messages)}) if messages else reply
 
 
 class _Listener:
     """Reads chunks for their content too."""
 
-    def __init__(self, chunks: "ChunkReader", content: "ChunkContent") -> None:
+    def __init__(self, chunks: "ChunkReader", make_content: "type[ChunkContent] | Any") -> None:
         self._chunks = chunks
-        self._content = content
+        self._content: ChunkContent = make_content()
 
     def read(self, chunk: Any) -> bool:
         try:
@@ -104,7 +140,12 @@ class _Listener:
         return self._chunks.read(chunk)
 
     def reply(self) -> Reply:
-        return _with_answer(self._chunks.reply(), self._content.messages())
+        reply = self._chunks.reply()
+        try:
+            return _with_answer(reply, self._content.messages())
+        except Exception as error:  # noqa: BLE001 - noted
+            note(error, "read the content of a stream")
+            return reply
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._chunks, name)

@@ -1,4 +1,4 @@
-"""Prompts and answers as JSON of a bounded size, without secrets and without binary data."""
+"""Prompts and answers as plain data whose JSON has a bounded size, without secrets and without binary data."""
 
 import json
 from collections.abc import Mapping
@@ -13,26 +13,27 @@ DEFAULT_LIMIT_CHARS = 8192
 LEAST_LIMIT_CHARS = 256
 SHORTEST_CHARS = 32
 """To which a text is cut before whole items are left out."""
+_LONGEST_BITS = 63
 
 
-def bounded(value: list[Any], limit_chars: int | None = None) -> str:
-    """Return a list as JSON of at most so many characters, secrets masked.
+def fitted(value: list[Any], limit_chars: int | None = None) -> list[Any]:
+    """Return a list as plain data, secrets masked, whose JSON has at most so many characters.
 
     Long texts are cut first, which shows, and then items in the middle give way to one that says how many they were.
     """
     limit = _limit_chars() if limit_chars is None else limit_chars
     masked: list[Any] = mask_all(plain(value))
     longest = limit
-    while len(text := _json(_cut(masked, longest))) > limit and longest > SHORTEST_CHARS:
+    while len(as_json(_cut(masked, longest))) > limit and longest > SHORTEST_CHARS:
         longest = max(longest // 2, SHORTEST_CHARS)
-    kept = _cut(masked, longest)
+    shown = kept = _cut(masked, longest)
     left_out = 0
-    while len(text) > limit and kept:
+    while len(as_json(shown)) > limit and kept:
         del kept[len(kept) // 2]
         left_out += 1
         half = len(kept) // 2
-        text = _json([*kept[:half], _gap(left_out), *kept[half:]])
-    return text
+        shown = [*kept[:half], _gap(left_out), *kept[half:]]
+    return shown
 
 
 def _gap(items: int) -> dict[str, Any]:
@@ -49,7 +50,8 @@ def _cut(value: Any, longest: int) -> Any:
     return [_cut(each, longest) for each in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """Return plain data as compact JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=lambda odd: f"<{type(odd).__name__}>")
 
 
@@ -61,7 +63,7 @@ def _limit_chars() -> int:
 def plain(value: Any, depth: int = 12) -> Any:
     """Return plain data for an SDK's objects. Binary data becomes empty, other things the name of their type."""
     if value is None or isinstance(value, (str, int, float)):
-        return getattr(value, "value", value)  # of an enumeration its value
+        return _scalar(getattr(value, "value", value))  # of an enumeration its value
     if depth == 0 or isinstance(value, (bytes, bytearray)):
         return ""
     if isinstance(value, Mapping):
@@ -70,8 +72,19 @@ def plain(value: Any, depth: int = 12) -> Any:
         return [plain(each, depth - 1) for each in value]  # pyright: ignore[reportUnknownVariableType]
     fields: dict[str, Any] = getattr(value, "__dict__", {})
     if not fields:
-        return f"<{type(value).__name__}>"
-    return {name: plain(held, depth - 1) for name, held in fields.items() if not name.startswith("_")}
+        is_marker = value is ... or not value  # with which an SDK says that something was not given
+        return None if is_marker else f"<{type(value).__name__}>"
+    unknown: dict[str, Any] = getattr(value, "__pydantic_extra__", None) or {}  # what only newer SDKs have a field for
+    known = {name: held for name, held in fields.items() if not name.startswith("_")}
+    return {name: plain(held, depth - 1) for name, held in {**known, **unknown}.items()}
+
+
+def _scalar(value: Any) -> Any:
+    """Return what OTLP can carry: whole numbers of 64 bits, and texts without half a pair of surrogates."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    is_too_long = isinstance(value, int) and value.bit_length() > _LONGEST_BITS
+    return str(value) if is_too_long else value
 
 
 def tool_call(identity: Any, name: Any, arguments: Any) -> dict[str, Any]:

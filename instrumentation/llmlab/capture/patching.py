@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from types import CellType, ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import wrapt
 from opentelemetry import metrics, trace
@@ -13,11 +13,16 @@ from packaging.specifiers import SpecifierSet
 
 from llmlab._version import __version__
 from llmlab.capture.client_metrics import ClientMetrics
-from llmlab.capture.content import is_captured, with_content
+from llmlab.capture.content import wanted, with_content
+from llmlab.capture.content_places import Places
+from llmlab.capture.events import Events
 from llmlab.capture.faults import Guard
 from llmlab.capture.recording import Recorder
 from llmlab.capture.wrapping import Wrapper, own_span_wrapper, wrapper
 from llmlab.providers import Call, Hook, Provider
+
+if TYPE_CHECKING:
+    from opentelemetry._logs import LoggerProvider
 
 _logger = logging.getLogger("llmlab")
 
@@ -44,6 +49,7 @@ class Installation:
         provider: Provider,
         tracer_provider: trace.TracerProvider | None = None,
         meter_provider: metrics.MeterProvider | None = None,
+        logger_provider: "LoggerProvider | None" = None,
         *,
         only_where: Callable[[], bool] | None = None,
     ) -> None:
@@ -55,7 +61,7 @@ class Installation:
         self._recorder = Recorder(provider, tracer, ClientMetrics(scope, meter_provider))
         self._only_where = only_where
         self._active = True
-        self._records_content = bool(provider.content) and is_captured()
+        self._places = _places(scope, logger_provider) if provider.content else None
         self._patches: list[Patch] = []
         for call in provider.calls:
             wrapt.register_post_import_hook(partial(self._instrument, call), call.module)
@@ -78,8 +84,8 @@ class Installation:
         # An exception here would make the application's own import of the SDK fail.
         with Guard(f"instrument {self._provider.distribution} ({call.module}.{call.attribute})"):
             if self._active and self._is_supported:
-                if self._records_content:
-                    call = with_content(call, self._provider.content)
+                if self._places is not None:
+                    call = with_content(call, self._provider.content, self._places)
                 around = wrapper(call, self._recorder)
                 self._patch(module, call.attribute, around, is_optional=call.is_optional, closure=call.closure)
 
@@ -129,6 +135,14 @@ class Installation:
             return True
         _logger.warning("llmlab does not record calls of %s %s: it supports %s%s", name, found, name, wanted)
         return False
+
+
+def _places(scope: str, logger_provider: "LoggerProvider | None") -> Places | None:
+    """Return where prompts and answers go, None where nobody wants them."""
+    capture = wanted()
+    if not any(capture):
+        return None
+    return Places(Events(scope, logger_provider) if capture.in_events else None, on_spans=capture.on_spans)
 
 
 def _cell(function: Any, name: str) -> CellType:

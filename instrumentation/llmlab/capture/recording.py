@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from llmlab.capture.client_metrics import ClientMetrics
-    from llmlab.providers import Call, Provider, Request
+    from llmlab.providers import Call, ChunkReader, Provider, Request
 
 GENAI_CALL = "opentelemetry.genai.client.inference.context"
 """Set while an instrumentation of OpenTelemetry's own (opentelemetry-util-genai 1.3b0) records an inference span."""
@@ -33,6 +33,7 @@ _RECORDED = context.create_key("llmlab.recorded")
 """Set inside a call that we record: a framework over an SDK that is instrumented too is one call, not two."""
 
 _NOTHING = Reply()
+_LEAST_ERROR_STATUS = 400
 
 _settling = Guard("settle a call")
 
@@ -174,6 +175,13 @@ class Recording:
         """Note that the stream began to answer: now, or so long after the call began."""
         self._first_chunk_s = perf_counter() - self._started_s if after_s is None else after_s
 
+    def hear(self, chunks: "ChunkReader") -> "ChunkReader":
+        """Take the reader of a body that the caller reads later, and return the one to read it with."""
+        # Not before: a request with a reader of chunks passes for one that asks for a stream.
+        chunks = chunks if self.request.beside is None else self.request.beside(chunks)
+        self.request = self.request._replace(chunks=chunks)
+        return chunks
+
     def settle_stream(self, *, complete: bool = False, error: BaseException | None = None) -> None:
         """Settle with what the chunks reported. `complete` means that the stream came to its own end."""
         if self._open:
@@ -197,19 +205,24 @@ class Recording:
         except IndexError:
             return
         try:
-            put(span, self._outcome(reply, complete, error))
+            outcome = self._outcome(reply, complete, error)
+            put(span, outcome)
             if error is not None:
                 span.set_status(trace.StatusCode.ERROR)
+            if self.request.told is not None:
+                self.request.told(span, reply, outcome)
         finally:
             span.end()
         for reply_of_another in reply.further:
             self._note(_beside(self.request, reply_of_another))
-        self._metrics.record(self.request, reply, error, perf_counter() - self._started_s)
+        duration_s = perf_counter() - self._started_s
+        self._metrics.record(self.request, reply, error, duration_s, self._first_chunk_s)
 
     def _outcome(self, reply: Reply, complete: bool, error: BaseException | None) -> "dict[str, AttributeValue]":
         outcome = attributes.of_reply(reply, self._tier_attribute)
         if not (complete if reply.ended is None else reply.ended):
-            outcome[semconv.USAGE_SOURCE] = semconv.USAGE_PARTIAL
+            if self._first_chunk_s is not None or not _is_refusal(error):
+                outcome[semconv.USAGE_SOURCE] = semconv.USAGE_PARTIAL
         elif reply.usage.known:
             outcome[semconv.USAGE_SOURCE] = semconv.USAGE_ESTIMATED if reply.is_estimated else semconv.USAGE_REPORTED
         if self._first_chunk_s is not None:
@@ -222,7 +235,18 @@ class Recording:
 def _beside(request: "Request", reply: Reply) -> "Finished":
     """Return a call that another model answered within a call."""
     inherited = {name: value for name, value in request.attributes.items() if name == semconv.BATCH}
-    return Finished(request._replace(model=reply.model, attributes=inherited, chunks=None, is_over=True), reply)
+    changes: dict[str, Any] = {"model": reply.model, "attributes": inherited, "chunks": None, "told": None}
+    return Finished(request._replace(**changes, is_over=True), reply)
+
+
+def _is_refusal(error: BaseException | None) -> bool:
+    """Say whether the provider answered with an error: some SDKs send the request when the stream is first read.
+
+    SDKs keep the HTTP status under one of three names.
+    """
+    response = getattr(error, "response", None)
+    found = (getattr(error, "status_code", None), getattr(error, "code", None), getattr(response, "status_code", None))
+    return any(isinstance(status, int) and status >= _LEAST_ERROR_STATUS for status in found)
 
 
 def recorded_span() -> trace.Span | None:

@@ -7,7 +7,8 @@ names that say that they are secret (`password=...`, `"api_key": "..."`). Person
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 MASK = "[secret]"
 
@@ -31,19 +32,32 @@ _NAMES = (
     r"auth[_-]?token|access[_-]?token|refresh[_-]?token|private[_-]?key|signature"
 )
 
-_WHOLE = re.compile(f"{_PRIVATE_KEY}|{'|'.join(_TOKENS)}", re.DOTALL)
-_AFTER = re.compile(
+_WHOLE = f"{_PRIVATE_KEY}|{'|'.join(_TOKENS)}"
+_AFTER = (
     r"(?P<before>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}"
     r"|(?P<url>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{0,100}:)[^\s/@]{1,200}(?=@)"
-    rf"|(?P<name>(?:{_NAMES})[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?)[^\s\"',;&]{{4,}}",
-    re.IGNORECASE,
+    rf"|(?P<name>(?:{_NAMES})[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?)[^\s\"',;&]{{4,}}"
 )
-_SECRET_NAME = re.compile(rf"(?:.*[_-])?(?:{_NAMES})", re.IGNORECASE)
+_SECRET_NAME = rf"(?:.*[_-])?(?:{_NAMES})"
+
+
+class _Patterns(NamedTuple):
+    whole: re.Pattern[str]
+    after: re.Pattern[str]
+    name: re.Pattern[str]
+
+
+@cache
+def _patterns() -> _Patterns:
+    """Compile the patterns when they are first needed, since that takes 2 ms, and most programs never need them."""
+    after, name = re.compile(_AFTER, re.IGNORECASE), re.compile(_SECRET_NAME, re.IGNORECASE)
+    return _Patterns(re.compile(_WHOLE, re.DOTALL), after, name)
 
 
 def mask(text: str) -> str:
     """Return a text with its secrets masked."""
-    return _AFTER.sub(lambda found: (found[1] or found[2] or found[3] or "") + MASK, _WHOLE.sub(MASK, text))
+    whole, after, _ = _patterns()
+    return after.sub(lambda found: (found[1] or found[2] or found[3] or "") + MASK, whole.sub(MASK, text))
 
 
 def mask_all(value: Any) -> Any:
@@ -56,6 +70,6 @@ def mask_all(value: Any) -> Any:
 
 
 def _masked(name: str, held: Any) -> Any:
-    if isinstance(held, (str, int, float)) and not isinstance(held, bool) and _SECRET_NAME.fullmatch(name):
+    if isinstance(held, (str, int, float)) and not isinstance(held, bool) and _patterns().name.fullmatch(name):
         return MASK
     return mask_all(held)

@@ -5,7 +5,8 @@ call once: at the end of the stream, at its error, when it is closed, or when no
 is named `_self_*`, which is how wrapt tells it from the state of the object behind.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import wrapt
@@ -30,15 +31,21 @@ class Watched(ObjectProxy):
         super().__init__(wrapped)
         self._self_recording = recording
 
-    def close(self, *args: Any, **keywords: Any) -> Any:
-        """Close the object behind; with an asynchronous one the result is to be awaited."""
-        self._self_recording.settle_stream()
-        return self.__wrapped__.close(*args, **keywords)
+    # Properties, so that `hasattr` says of the proxy what it says of the object behind.
 
-    def aclose(self, *args: Any, **keywords: Any) -> Any:
-        """Close the object behind, where it has the method under this name."""
+    @property
+    def close(self) -> Callable[..., Any]:
+        """What closes the object behind; with an asynchronous one the result is to be awaited."""
+        return partial(self._self_close, self.__wrapped__.close)
+
+    @property
+    def aclose(self) -> Callable[..., Any]:
+        """What closes the object behind, where it has the method under this name."""
+        return partial(self._self_close, self.__wrapped__.aclose)
+
+    def _self_close(self, close: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
         self._self_recording.settle_stream()
-        return self.__wrapped__.aclose(*args, **keywords)
+        return close(*args, **keywords)
 
     def __enter__(self) -> Any:
         entered = self.__wrapped__.__enter__()

@@ -35,7 +35,11 @@ def _part(block: Any) -> dict[str, Any]:
 def _asked(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Asked | None:
     """Read what the client is about to send."""
     options = arguments[1] if len(arguments) > 1 else keywords.get("options")
-    body = getattr(options, "json_data", None)
+    return asked_in(getattr(options, "json_data", None))
+
+
+def asked_in(body: Any) -> Asked | None:
+    """Read the body of a request; None when it has another format."""
     if not isinstance(body, dict) or "messages" not in body:
         return None
     asked: Any = plain(body)  # pyright: ignore[reportUnknownArgumentType]
@@ -56,7 +60,12 @@ def _tools(tools: Any) -> list[dict[str, Any]]:
 
 
 def _said(message: Any) -> list[Message]:
-    blocks = plain(getattr(message, "content", None))
+    return said_in(getattr(message, "content", None))
+
+
+def said_in(content: Any) -> list[Message]:
+    """Read the blocks of an answer; empty when they have another format."""
+    blocks = plain(content)
     return [{"role": "assistant", "parts": _parts(blocks)}] if isinstance(blocks, list) else []
 
 

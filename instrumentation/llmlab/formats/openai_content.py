@@ -1,6 +1,6 @@
-"""Prompts and answers in OpenAI's two formats: chat, which many SDKs speak, and the Responses API.
+"""Prompts and answers in OpenAI's chat format, which many SDKs speak.
 
-Sources: the types of `openai` 3.52 (`ChatCompletionMessageParam`, `ResponseInputItemParam`, `ResponseOutputItem`).
+Source: the types of `openai` 3.52 (`ChatCompletionMessageParam`, `ChatCompletionChunk`).
 """
 
 from typing import Any
@@ -8,37 +8,36 @@ from typing import Any
 from llmlab.capture.content_json import media, plain, tool_call
 from llmlab.providers import Asked, ContentFormat, Message
 
-_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
-
-def _text(content: Any) -> dict[str, Any]:
+def text_part(content: Any) -> dict[str, Any]:
+    """Return the part for a text."""
     return {"type": "text", "content": content if isinstance(content, str) else str(content)}
 
 
-def _parts(content: Any) -> list[dict[str, Any]]:
+def parts_of(content: Any) -> list[dict[str, Any]]:
     """Return the parts of a message's content, which is a text or a list."""
     if isinstance(content, str):
-        return [_text(content)] if content else []
+        return [text_part(content)] if content else []
     return [_part(each) for each in content or ()]
 
 
 def _part(part: Any) -> dict[str, Any]:
     kind = part.get("type", "") if isinstance(part, dict) else ""
     if kind in {"text", "input_text", "output_text", "summary_text", "reasoning_text"}:
-        return _text(part.get("text", ""))  # pyright: ignore[reportUnknownMemberType]
+        return text_part(part.get("text", ""))  # pyright: ignore[reportUnknownMemberType]
     if kind == "refusal":
-        return _text(part.get("refusal", ""))  # pyright: ignore[reportUnknownMemberType]
+        return text_part(part.get("refusal", ""))  # pyright: ignore[reportUnknownMemberType]
     if kind in {"image_url", "input_image"}:
         held: Any = part.get("image_url")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         return media(held.get("url") if isinstance(held, dict) else held, "image")  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
     if kind == "thinking":  # Mistral
-        return {"type": "reasoning", "content": " ".join(p["content"] for p in _parts(part.get("thinking")))}  # pyright: ignore[reportUnknownMemberType]
+        return {"type": "reasoning", "content": " ".join(p["content"] for p in parts_of(part.get("thinking")))}  # pyright: ignore[reportUnknownMemberType]
     if kind in {"input_audio", "audio_url"}:
         return media(None, "audio")
     return media(None, "document") if kind in {"file", "input_file"} else {"type": kind or "unknown"}  # pyright: ignore[reportUnknownVariableType]
 
 
-def _message(message: Any, role: str = "") -> Message:
+def message_of(message: Any, role: str = "") -> Message:
     """Return one message of a chat."""
     role = message.get("role") or role
     if role == "tool":
@@ -46,16 +45,17 @@ def _message(message: Any, role: str = "") -> Message:
         return {"role": role, "parts": [response]}
     thoughts = message.get("reasoning_content") or message.get("reasoning")
     parts = [{"type": "reasoning", "content": thoughts}] if isinstance(thoughts, str) and thoughts else []
-    parts += _parts(message.get("content"))
+    parts += parts_of(message.get("content"))
     for call in message.get("tool_calls") or ():
         function = call.get("function") or {}
         parts.append(tool_call(call.get("id"), function.get("name"), function.get("arguments")))
     if message.get("refusal"):
-        parts.append(_text(message["refusal"]))
+        parts.append(text_part(message["refusal"]))
     return {"role": role, "parts": parts}
 
 
-def _tools(tools: Any) -> list[dict[str, Any]]:
+def tools_of(tools: Any) -> list[dict[str, Any]]:
+    """Return the definitions of tools; none for a marker that stands for no tools."""
     defined: list[dict[str, Any]] = []
     for tool in plain(tools) if isinstance(tools, (list, tuple)) else ():  # pyright: ignore[reportUnknownArgumentType]
         held = tool.get("function") or tool
@@ -64,16 +64,28 @@ def _tools(tools: Any) -> list[dict[str, Any]]:
     return defined
 
 
-def _chat_asked(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Asked | None:
-    messages = keywords.get("messages") or (arguments[0] if arguments else None)
-    if not isinstance(messages, (list, tuple)):
+def asked_in_chat(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Asked | None:
+    """Read a call of a chat. Where the messages are no keyword they are the first list of the arguments."""
+    lists = [each for each in (keywords.get("messages"), *arguments) if isinstance(each, (list, tuple))]
+    if not lists:
         return None
-    return Asked([_message(each) for each in plain(messages)], tools=_tools(keywords.get("tools")))
+    return Asked([message_of(each) for each in plain(lists[0])], tools=tools_of(keywords.get("tools")))
+
+
+def _completion_asked(_arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Asked | None:
+    prompt = keywords.get("prompt")
+    return Asked([{"role": "user", "parts": [text_part(prompt)]}]) if isinstance(prompt, str) else None
 
 
 def _chat_said(completion: Any) -> list[Message]:
     choices = getattr(completion, "choices", None)
-    return [_message(plain(choice.message), "assistant") for choice in choices or () if hasattr(choice, "message")]
+    return [message_of(_held(choice, "message"), "assistant") for choice in choices or ()]
+
+
+def _held(choice: Any, name: str) -> Any:
+    """Return what a choice holds under a name, or the mere text that completions of prompts have instead."""
+    held = plain(getattr(choice, name, None))
+    return held if isinstance(held, dict) else {"content": getattr(choice, "text", None) or ""}  # pyright: ignore[reportUnknownVariableType]
 
 
 class ChatContent:
@@ -86,7 +98,7 @@ class ChatContent:
         """Take note of a chunk. Mistral's hold it in `data`."""
         for choice in getattr(getattr(chunk, "data", None) or chunk, "choices", None) or ():
             said = self._choices.setdefault(choice.index, {"content": "", "reasoning": "", "calls": {}})
-            delta = plain(choice.delta)
+            delta = _held(choice, "delta")
             for name, source in (
                 ("content", "content"),
                 ("reasoning", "reasoning_content"),
@@ -100,7 +112,7 @@ class ChatContent:
     def messages(self) -> list[Message]:
         """Return what each choice says."""
         return [
-            _message({**said, "tool_calls": list(said["calls"].values())}, "assistant")
+            message_of({**said, "tool_calls": list(said["calls"].values())}, "assistant")
             for _, said in sorted(self._choices.items())
         ]
 
@@ -117,60 +129,6 @@ def _grow(calls: dict[Any, Any], piece: Any) -> None:
     )
 
 
-def _item(item: Any) -> Message:
-    """Return an item of the Responses API as a message."""
-    kind = item.get("type") or "message"
-    if kind == "message":
-        return {"role": item.get("role") or "", "parts": _parts(item.get("content"))}
-    if kind == "function_call":
-        called = tool_call(item.get("call_id"), item.get("name"), item.get("arguments"))
-        return {"role": "assistant", "parts": [called]}
-    if kind == "function_call_output":
-        answer = {"type": "tool_call_response", "id": item.get("call_id"), "response": item.get("output")}
-        return {"role": "tool", "parts": [answer]}
-    if kind == "reasoning":
-        thoughts = [part["content"] for part in _parts(item.get("content") or item.get("summary")) if "content" in part]
-        return {"role": "assistant", "parts": [{"type": "reasoning", "content": "\n".join(thoughts)}]}
-    return {"role": "assistant", "parts": [{"type": kind}]}
-
-
-def _response_asked(_arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Asked | None:
-    given = keywords.get("input")
-    if "messages" in keywords or not ("input" in keywords or "instructions" in keywords or "prompt" in keywords):
-        return None
-    instructions = keywords.get("instructions")
-    return Asked(
-        [{"role": "user", "parts": [_text(given)]}] if isinstance(given, str) else _items(given),
-        _parts(instructions) if isinstance(instructions, str) else [],
-        _tools(keywords.get("tools")),
-    )
-
-
-def _items(items: Any) -> list[Message]:
-    return [_item(each) for each in plain(items) if isinstance(each, dict)] if isinstance(items, (list, tuple)) else []  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _response_said(response: Any) -> list[Message]:
-    """Return one message with the parts of all items."""
-    parts = [part for item in _items(getattr(response, "output", None)) for part in item["parts"]]
-    return [{"role": "assistant", "parts": parts}] if parts else []
-
-
-class ResponseContent:
-    """Takes the answer from the last event, which holds the whole response."""
-
-    def __init__(self) -> None:
-        self._messages: list[Message] = []
-
-    def read(self, chunk: Any) -> None:
-        """Take note of an event."""
-        if getattr(chunk, "type", None) in _ENDS:
-            self._messages = _response_said(chunk.response)
-
-    def messages(self) -> list[Message]:
-        """Return the answer, nothing when the stream was broken off."""
-        return self._messages
-
-
-CHAT = ContentFormat(_chat_asked, _chat_said, ChatContent)
-RESPONSES = ContentFormat(_response_asked, _response_said, ResponseContent)
+CHAT = ContentFormat(asked_in_chat, _chat_said, ChatContent)
+COMPLETION = ContentFormat(_completion_asked, _chat_said, ChatContent)
+"""A prompt that is a mere text, answered in the format of a chat."""

@@ -19,6 +19,8 @@ from llmlab.hosts import Endpoint
 from llmlab.usage import NO_USAGE, Usage
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
     from llmlab.capture.recording import Recorder, Recording
     from llmlab.capture.wrapping import Wrapper
 
@@ -40,8 +42,8 @@ class Reply(NamedTuple):
     """Whether the provider has said that a stream is at its end. True: all that is billed is known, even where the
     caller reads no further. False: more may be billed, even where the stream ended without an error. None: the format
     has no word for it."""
-    content: Mapping[str, str] = {}
-    """The answer as a span attribute, where the user wants it recorded (`llmlab.capture.content`)."""
+    content: Mapping[str, list[Any]] = {}
+    """The answer by its attribute, where the user wants it recorded (`llmlab.capture.content`)."""
     further: "tuple[Reply, ...]" = ()
     """What other models did within this call and is billed beside its usage. Each of them gets a span of its own."""
     is_estimated: bool = False
@@ -88,6 +90,12 @@ class Request(NamedTuple):
     that the call returns; None when nothing was billed for it. Each item gets a span, the call itself gets none."""
     is_over: bool = False
     """Whether the call was over when we heard of it, so that nobody knows how long it took."""
+    beside: "Callable[[ChunkReader], ChunkReader] | None" = None
+    """Given when somebody else wants to read along: what `listen` reads a body with goes through here
+    (`Recording.hear`)."""
+    told: "Callable[[Span, Reply, Mapping[str, AttributeValue]], None] | None" = None
+    """Given when somebody wants to know how the call ended: told just before its span ends, with the attributes that
+    the span got. It raises nothing."""
 
 
 Message = dict[str, Any]

@@ -18,8 +18,9 @@ from llmlab.capture.faults import Guard
 from llmlab.capture.recording import Recording
 from llmlab.capture.streams import ObjectProxy
 from llmlab.formats.bedrock import ConverseEvents, InvokedBody, InvokedChunks, read_converse
+from llmlab.formats.bedrock_content import CONVERSE, INVOKE, INVOKE_STREAM
 from llmlab.hosts import Endpoint, port_of
-from llmlab.providers import Call, Provider, Request
+from llmlab.providers import Call, ChunkReader, Provider, Request
 
 _PARAMETERS = {
     "maxTokens": semconv.REQUEST_MAX_TOKENS,
@@ -36,7 +37,7 @@ class ListeningBody(ObjectProxy):
     Below it, because a `StreamingBody` can be read in many ways, and all of them come through here.
     """
 
-    def __init__(self, raw: Any, length: int | None, recording: Recording, body: InvokedBody) -> None:
+    def __init__(self, raw: Any, length: int | None, recording: Recording, body: ChunkReader) -> None:
         """`length` in bytes; None when the response does not say."""
         super().__init__(raw)
         self._self_missing = length
@@ -124,9 +125,7 @@ _OPERATIONS: dict[str, Callable[[Endpoint, dict[str, Any]], Request]] = {
 def _listen(response: dict[str, Any], recording: Recording) -> None:
     """Put the listener below the body of a response."""
     headers: dict[str, str] = response["ResponseMetadata"]["HTTPHeaders"]
-    body = InvokedBody(headers)
-    # Not before: a request with a reader of chunks passes for one that asks for a stream.
-    recording.request = recording.request._replace(chunks=body)
+    body = recording.hear(InvokedBody(headers))
     length = headers.get("content-length", "")
     streaming_body = response["body"]
     raw = streaming_body._raw_stream  # noqa: SLF001 - botocore gives no other access to it
@@ -150,6 +149,7 @@ PROVIDER = Provider(
     name="bedrock",
     distribution="botocore",
     versions=">=1.37.29,<2",
+    content=(CONVERSE, INVOKE, INVOKE_STREAM),
     calls=(
         Call(
             module="botocore.client",

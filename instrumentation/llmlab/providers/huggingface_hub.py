@@ -15,6 +15,7 @@ from llmlab.formats.openai import ChatChunks, read_completion
 from llmlab.formats.openai_content import CHAT
 from llmlab.formats.openai_streams import asked_for_usage
 from llmlab.formats.tgi import GenerationChunks, read_generation
+from llmlab.formats.tgi_content import GENERATION
 from llmlab.hosts import Endpoint, port_of, provider_at
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
 
@@ -123,7 +124,7 @@ PROVIDER = Provider(
     name="huggingface-hub",
     distribution="huggingface_hub",
     versions=">=0.30,<3",
-    content=(CHAT,),
+    content=(CHAT, GENERATION),
     calls=(
         *_calls("chat_completion", _chat_request, _read_chat),
         *_calls("text_generation", _generation_request, read_generation),

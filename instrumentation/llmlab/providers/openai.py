@@ -13,7 +13,7 @@ from typing import Any
 from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
 from llmlab.formats.openai import read_completion
-from llmlab.formats.openai_content import CHAT, RESPONSES
+from llmlab.formats.openai_content import CHAT
 from llmlab.formats.openai_helpers import HOOKS, overhearing
 from llmlab.formats.openai_media import read_images, read_speech, read_transcription
 from llmlab.formats.openai_requests import (
@@ -28,6 +28,7 @@ from llmlab.formats.openai_requests import (
     translation_request,
 )
 from llmlab.formats.openai_responses import read_response
+from llmlab.formats.openai_responses_content import RESPONSES
 from llmlab.formats.openai_streams import asked_for_usage
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
 

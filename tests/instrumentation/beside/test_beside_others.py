@@ -24,6 +24,8 @@ from llmlab_exporter.assess import Line
 from llmlab_exporter.decode import PROTOBUF
 from llmlab_exporter.inspection import inspect_request
 
+pytestmark = pytest.mark.e2e
+
 BOTH = ("ours first", "theirs first")
 ONLY_OURS_IN_THE_END = {"openlit", "openllmetry-openai"}
 """Those that go on when they are switched off: OpenLIT cannot be, and OpenLLMetry takes back a part of its wrappers."""
