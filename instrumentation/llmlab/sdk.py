@@ -22,7 +22,7 @@ from llmlab.tracking import delivery
 from llmlab.tracking.deliveries import ReportedCall
 from llmlab.tracking.delivery import Settings
 from llmlab.tracking.exporter_api import Refused, Unreachable
-from llmlab.usage import Usage, contradictions
+from llmlab.usage import MEASURES, Usage, contradictions
 
 __all__ = ["dropped_calls", "flush", "get_recommendations", "init", "track_call"]
 
@@ -64,7 +64,8 @@ def track_call(
     """Report one call that nothing else records. Returns at once; the call is sent in the background.
 
     `input_tokens` and `output_tokens` are totals. `parts` says what they contain, by the names of the fields of
-    `llmlab.usage.Usage`: `cache_read=1024, reasoning=192`. `metadata` attributes the call, like `llmlab.attribute`.
+    `llmlab.usage.Usage`: `cache_read=1024, reasoning=192`. What is billed by images, characters, pages, searches or
+    time needs no tokens: `images=2, tier="hd 1024x1792"`. `metadata` attributes the call, like `llmlab.attribute`.
     A `response_id` lets the exporter recognise a call that is recorded elsewhere too.
 
     Raises ValueError when a count is missing, negative or no whole number, or when parts exceed their total.
@@ -114,12 +115,19 @@ def dropped_calls() -> int:
     return delivery.dropped()
 
 
+_TOKENS = ("input", "output")
+_OTHER_MEASURES = frozenset(MEASURES) - {*_TOKENS}
+"""What is billed instead of tokens."""
+
+
 def _require_name(argument: str, value: object) -> None:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"track_call needs the name of a {argument}, and got {value!r}")
 
 
 def _usage(counts: dict[str, int | None]) -> Usage:
+    if not counts.keys().isdisjoint(_OTHER_MEASURES):
+        counts = {name: count for name, count in counts.items() if count is not None or name not in _TOKENS}
     for name, count in counts.items():
         if name not in Usage._fields:
             raise ValueError(f"{name} is no count; there are {', '.join(Usage._fields)}")

@@ -10,7 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +23,7 @@ from llmlab.usage import Usage
 from llmlab_exporter.api import events, recommendations
 from llmlab_exporter.api.reported_call import BadReport, read_call
 from llmlab_exporter.ledger.book import Book
+from llmlab_exporter.ledger.parcels import unpack
 from llmlab_exporter.ledger.writer import Committed, Writer
 from llmlab_exporter.pipeline import Pipeline
 from llmlab_exporter.reading.origin import Defaults
@@ -63,7 +63,7 @@ class Exporter:
             parcel = book.outbox.cut(1_000_000)
             return parcel.payloads if parcel else []
 
-        return [row for payload in self.writer.run(cut) for row in pa.ipc.open_stream(payload).read_all().to_pylist()]
+        return unpack(self.writer.run(cut)).to_pylist()
 
     def counted(self) -> tuple[int, int]:
         """Return the calls and the cost in yocto-USD that the ledger has summed up."""
@@ -147,6 +147,18 @@ class TestAccepted:
         status, answer = exporter.track(model="text-embedding-3-small", operation="embeddings", output_tokens=None)
         assert (status, answer["cost"]) == (200, Decimal("0.00002"))
         assert exporter.rows()[0]["output_tokens"] is None
+
+    @pytest.mark.parametrize("measure", ["images", "characters", "pages", "audio_ms", "rerank_searches"])
+    def test_what_is_not_billed_by_tokens_needs_none(self, exporter: Exporter, measure: str) -> None:
+        counts: dict[str, Any] = {"input_tokens": None, "output_tokens": None, measure: 3}
+        status, answer = exporter.track(model="made-by-us", **counts)
+        assert (status, answer["cost"], answer["reason"]) == (200, None, "unknown_model")
+        (row,) = exporter.rows()
+        assert (row[measure], row["input_tokens"], row["output_tokens"]) == (3, None, None)
+
+    def test_speech_is_billed_by_the_character(self, exporter: Exporter) -> None:
+        _, answer = exporter.track(model="tts-1", characters=1000, input_tokens=None, output_tokens=None)
+        assert answer["cost"] == Decimal("0.015")
 
     def test_null_is_not_said(self, exporter: Exporter) -> None:
         assert exporter.track(metadata=None, tier=None, id=None)[0] == 200

@@ -29,9 +29,9 @@ def price_lists(draw: st.DrawFn) -> ModelPrice:
 
 
 @st.composite
-def counted_lists(draw: st.DrawFn, *, tiered: bool = True) -> ModelPrice:
-    """Prices for what a usage can tell, with long-context tiers or without."""
-    return _priced(draw(_counted()), lambda: draw(_prices() if tiered else fine_amounts))
+def counted_lists(draw: st.DrawFn, *, rising: bool = False) -> ModelPrice:
+    """Prices for what a usage can tell, some with long-context tiers: of any price, or none below the one before."""
+    return _priced(draw(_counted()), lambda: draw(_prices().map(_sorted) if rising else _prices()))
 
 
 @st.composite
@@ -71,6 +71,14 @@ def _missing(units: set[str]) -> set[str]:
         if (join := REGISTRY.find_join(REGISTRY.units[first], REGISTRY.units[second]))
     }
     return (totals | joins) - units
+
+
+def _sorted(price: Price) -> Price:
+    if not isinstance(price, TieredPrices):
+        return price
+    base, *others = sorted([price.base, *(tier.price for tier in price.tiers)])
+    starts = sorted(tier.start for tier in price.tiers)
+    return TieredPrices(base, [Tier(start, each) for start, each in zip(starts, others, strict=True)])
 
 
 def _prices() -> st.SearchStrategy[Price]:

@@ -1,19 +1,24 @@
 """What holds for any usage and any price list."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
-from genai_prices.types import ModelPrice
+from genai_prices.types import ModelPrice, Tier, TieredPrices
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from llmlab.money import usd
 from llmlab.pricing.card import Card
+from llmlab.pricing.catalogue import Catalogue
 from llmlab.pricing.catalogue.compiling import compile_card, prices_of
+from llmlab.pricing.catalogue.lookup import Listing
 from llmlab.pricing.rate import Discount, Discounted
 from llmlab.usage import Usage, contradictions
 from pricing.library import complete, plausible
 from pricing.price_lists import counted_lists, one_price_for_all_tokens
+from pricing.test_catalogue_equals_library import variants
 
 usages = st.builds(complete, st.randoms(use_true_random=False), st.integers(0, 130))
 reported = st.builds(plausible, st.randoms(use_true_random=False), st.integers(0, 130))
@@ -107,6 +112,44 @@ def test_within_a_tier_two_calls_cost_what_one_of_both_sizes_does_and_one_more_f
 
 
 @settings(deadline=None)
-@given(counted_lists(tiered=False), usages, usages)
-def test_who_consumes_more_never_pays_less(prices: ModelPrice, usage: Usage, more: Usage):
+@given(counted_lists(rising=True), usages, usages)
+def test_who_consumes_more_never_pays_less_where_no_tier_is_cheaper_than_the_one_below(
+    prices: ModelPrice, usage: Usage, more: Usage
+):
     assert card(prices).cost(both(usage, more)) >= card(prices).cost(usage)
+
+
+FALLING: set[str] = set()
+"""Models of the catalogue that charge less for a unit in a higher tier."""
+
+
+def test_no_list_in_the_catalogue_has_a_tier_that_is_cheaper_than_the_one_below(catalogue: Catalogue):
+    tiered: set[str] = set()
+    falling: set[str] = set()
+    for provider in catalogue.providers:
+        for model in provider.models:
+            for priced in cards(catalogue, Listing(provider, provider, model)):
+                tiered |= {f"{provider.id}/{model.id}"} if len(priced.tiers) > 1 else set()
+                falling |= {f"{provider.id}/{model.id}"} if falls(priced) else set()
+    assert len(tiered) > 100
+    assert falling == FALLING
+
+
+def test_a_tier_that_is_cheaper_than_the_one_below_is_noticed():
+    assert falls(card(ModelPrice(input_mtok=TieredPrices(base=Decimal(2), tiers=[Tier(start=10, price=Decimal(1))]))))
+
+
+def cards(catalogue: Catalogue, listing: Listing) -> Iterator[Card]:
+    """What a model charges at any time, in any tier and in a batch."""
+    for tier, batch, _ in variants(listing.model):
+        for row in catalogue.rates(listing, tier, batch=batch).values:
+            yield from (rate.tariff for rate in row if isinstance(rate.tariff, Card))
+
+
+def falls(priced: Card) -> bool:
+    """Whether anything costs less in a tier than in the one below."""
+    prices = [
+        {"request": tier.per_request, **{charge.field: charge.per_unit for charge in tier.charges}}
+        for tier in priced.tiers
+    ]
+    return any(above.get(unit, 0) < price for below, above in pairwise(prices) for unit, price in below.items())

@@ -101,18 +101,61 @@ def test_a_self_hosted_model_is_free_because_the_file_says_so(catalogue: Catalog
         assert (price.cost_yocto, price.source) == (0, "computed")
 
 
+BY_KIND = "{image: {standard 1024x1024: 0.04, hd 1024x1792: 0.12}}"
+
+
 @pytest.mark.parametrize(
-    ("tier", "expected", "source"),
-    [("", "0.08", "computed"), ("hd 1024x1792", "0.24", "computed"), ("hd", "0.08", "estimated")],
+    ("prices", "tier", "expected"),
+    [
+        (BY_KIND, "standard 1024x1024", "0.08"),
+        (BY_KIND, "hd 1024x1792", "0.24"),
+        (BY_KIND, "1024X1792 HD", "0.24"),
+        ("{image: {512x512: 0.018, 256x256: 0.016}}", "standard 512x512", "0.036"),  # no quality makes a difference
+        ("{image: {high: 0.25, low: 0.01}}", "low 1536x864", "0.02"),
+        ("{image: {high 1024x1024: 0.25}}", "", "0.5"),  # there is only this one
+        ("{image: 0.04}", "", "0.08"),
+        ("{image: 0.04}", "hd 1024x1792", "0.08"),
+    ],
 )
-def test_images_cost_by_quality_and_size(catalogue: Catalogue, tier: str, expected: str, source: str):
-    prices = 'prices: {openai/dall-e-3: {image: 0.04, service_tiers: {"hd 1024x1792": {image: 0.12}}}}'
-    price = priced(catalogue, prices, "openai", "dall-e-3", usage=Usage(images=2), tier=tier)
-    assert (dollars(price), price.source) == (expected, source)
+def test_images_cost_by_quality_and_size(catalogue: Catalogue, prices: str, tier: str, expected: str):
+    price = priced(catalogue, f"prices: {{me/art: {prices}}}", "me", "art", usage=Usage(images=2), tier=tier)
+    assert (dollars(price), price.source, price.reason) == (expected, "computed", "")
+
+
+@pytest.mark.parametrize(
+    ("tier", "detail"),
+    [
+        ("", "nobody said their quality and size"),
+        ("auto", "nobody said their quality and size"),
+        ("hd", "nobody said their size"),
+        ("1024x1024", "nobody said their quality"),
+        ("hd 1024x1024", "there is no price for 'hd 1024x1024'"),
+        ("standard 512x512", "there is no price for 'standard 512x512'"),
+        ("flex priority", "nobody said their size"),
+    ],
+)
+def test_images_of_an_unlisted_or_unknown_kind_have_no_price(catalogue: Catalogue, tier: str, detail: str):
+    price = priced(catalogue, f"prices: {{me/art: {BY_KIND}}}", "me", "art", usage=Usage(images=2), tier=tier)
+    assert (price.cost_yocto, price.source, price.reason) == (None, "none", "unpriced_unit")
+    listed = "there are prices for standard 1024x1024, hd 1024x1792"
+    assert price.detail == f"images 2 at me/art: {detail}; {listed}"
+
+
+def test_images_of_an_unknown_kind_have_no_price_beside_tokens_either(catalogue: Catalogue):
+    prices = "prices: {me/art: {input_mtok: 1, image: {high: 0.25, low: 0.01}}}"
+    assert priced(catalogue, prices, "me", "art", usage=Usage(1000, images=1)).cost_yocto is None
+    assert dollars(priced(catalogue, prices, "me", "art", usage=Usage(1000, images=1), tier="low")) == "0.011"
+    assert dollars(priced(catalogue, prices, "me", "art", usage=Usage(1000))) == "0.001"
+
+
+def test_a_discount_leaves_an_unknown_kind_of_image_unpriced(catalogue: Catalogue):
+    text = f"{{prices: {{me/art: {BY_KIND}}}, discounts: [{{provider: me, percent: 50}}]}}"
+    assert priced(catalogue, text, "me", "art", usage=Usage(images=1), tier="hd").cost_yocto is None
+    assert dollars(priced(catalogue, text, "me", "art", usage=Usage(images=1), tier="hd 1024x1792")) == "0.06"
 
 
 def test_a_price_for_the_call_needs_no_usage(catalogue: Catalogue):
-    price = priced(catalogue, "prices: {openai/dall-e-3: {request: 0.04}}", "openai", "dall-e-3", usage=NO_USAGE)
+    price = priced(catalogue, "prices: {openai/my-art: {request: 0.04}}", "openai", "my-art", usage=NO_USAGE)
     assert (dollars(price), price.source) == ("0.04", "computed")
 
 
@@ -212,3 +255,44 @@ def test_made_up_projects_do_not_crowd_out_what_is_remembered(catalogue: Catalog
     for number in range(50):
         pricer.price("openai", ("gpt-4o",), CHAT, NOW_NS, project=f"project-{number}")
     assert len(pricer._memory.known) == 1  # pyright: ignore[reportPrivateUsage]
+
+
+DEPLOYMENTS = """
+prices:
+  azure.ai.openai/prod-chat: {input_mtok: 1, output_mtok: 1}
+  azure.ai.openai/gpt-4o: {input_mtok: 5, output_mtok: 5}
+  "azure.ai.openai/team-*": {input_mtok: 10, output_mtok: 10}
+"""
+
+
+@pytest.mark.parametrize(
+    ("served", "deployment", "expected"),
+    [
+        ("gpt-4o-mini-2024-07-18", "prod-chat", "0.0015"),  # what is said of the deployment goes before the catalogue
+        ("gpt-4o-2024-11-20", "prod-chat", "0.0015"),  # and before what is said of the model
+        ("gpt-4o-2024-11-20", "team-a", "0.0075"),  # unless the former is a pattern
+        ("gpt-4o-mini-2024-07-18", "team-a", "0.015"),
+        ("gpt-4o-mini-2024-07-18", "gpt-4o", "0.00045"),  # the name of a model means the model, not the deployment
+        ("gpt-4o-2024-11-20", "other", "0.0075"),
+        ("", "prod-chat", "0.0015"),
+        ("", "gpt-4o", "0.0075"),
+        ("secret-preview", "team-b", "0.015"),
+    ],
+)
+def test_own_prices_of_an_azure_deployment_go_before_the_catalogue(
+    catalogue: Catalogue, served: str, deployment: str, expected: str
+):
+    pricer = Pricer(catalogue, read_user_file(DEPLOYMENTS, "prices.yaml"))
+    assert dollars(pricer.price("azure.ai.openai", (served,), CHAT, NOW_NS, deployment=deployment)) == expected
+
+
+def test_before_its_first_date_a_deployment_costs_what_the_served_model_does(catalogue: Catalogue):
+    text = "prices: {azure.ai.openai/prod-chat: {from: 2099-01-01, input_mtok: 1}}"
+    pricer = Pricer(catalogue, read_user_file(text, "prices.yaml"))
+    price = pricer.price("azure.ai.openai", ("gpt-4o-2024-11-20",), CHAT, NOW_NS, deployment="prod-chat")
+    assert (dollars(price), price.catalogue) == ("0.0075", catalogue.label)
+
+
+def test_without_own_prices_a_deployment_changes_nothing(catalogue: Catalogue):
+    price = Pricer(catalogue).price("azure.ai.openai", ("gpt-4o-2024-11-20",), CHAT, NOW_NS, deployment="gpt-4")
+    assert dollars(price) == "0.0075"

@@ -28,7 +28,8 @@ from hypothesis import strategies as st
 from llmlab.money import plain
 from llmlab.pricing import Priced
 from llmlab.pricing.catalogue import Catalogue
-from llmlab.pricing.pricer import HINTS, UNKNOWN, Memory, Pricer
+from llmlab.pricing.memory import Memory
+from llmlab.pricing.pricer import HINTS, UNKNOWN, Pricer
 from llmlab.usage import NO_USAGE, Usage
 from pricing.library import NOW, ns, plausible
 

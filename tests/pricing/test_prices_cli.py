@@ -99,10 +99,20 @@ def test_show_says_what_comes_from_the_user_s_file(tmp_path: Path):
 
 def test_show_has_the_tiers_that_only_the_user_s_file_names(tmp_path: Path):
     own = tmp_path / "prices.yaml"
-    own.write_text("prices: {openai/dall-e-3: {image: 0.04, service_tiers: {hd: {image: 0.08}}}}")
-    page = run("show", "openai/dall-e-3", "--prices", str(own))
+    own.write_text("prices: {me/art: {image: {low 1024x1024: 0.04, high 1024x1024: 0.08}}}")
+    page = run("show", "me/art", "--prices", str(own))
     assert [line.split() for line in page.splitlines() if "images" in line] == [["images_kcount", "40", "80"]]
-    assert ["USD", "standard", "hd"] in [line.split() for line in page.splitlines()]
+    assert ["USD", "low", "1024x1024", "high", "1024x1024"] in [line.split() for line in page.splitlines()]
+
+
+def test_show_calls_one_s_own_entry_what_one_called_it(tmp_path: Path):
+    own = tmp_path / "prices.yaml"
+    own.write_text("prices: {azure.ai.openai/prod-chat: {input_mtok: 1}, azure.ai.openai/gpt-4o: {input_mtok: 1}}")
+    page = run("show", "azure.ai.openai/prod-chat", "--prices", str(own))
+    assert page.startswith("azure.ai.openai/prod-chat, ")
+    assert page.splitlines()[-1].split() == ["your", "entry", "azure.ai.openai/prod-chat"]
+    page = run("show", "gpt-4o", "--provider", "azure", "--prices", str(own))
+    assert "azure.ai.openai/gpt-4o, instead of openai/gpt-4o in genai-prices" in page
 
 
 def test_show_names_the_nearest_names_of_an_unknown_model():

@@ -101,4 +101,4 @@ def test_the_example_in_the_documentation_is_valid():
     page = (Path(__file__).parents[2] / "docs" / "pricing.md").read_text(encoding="utf-8")
     example = page.partition("```yaml\n")[2].partition("```")[0]
     own = read_user_file(example, "prices.yaml")
-    assert (len(own.entries), len(own.rules)) == (7, 2)
+    assert (len(own.entries), len(own.rules)) == (8, 2)

@@ -25,7 +25,9 @@ class Spans:
 
     def calls(self) -> list[ReadableSpan]:
         """Return the spans that carry usage: what is billed."""
-        return [span for span in self._exporter.get_finished_spans() if "gen_ai.usage.input_tokens" in attributes(span)]
+        return [
+            span for span in self._exporter.get_finished_spans() if any(".usage." in name for name in attributes(span))
+        ]
 
     def blocks(self) -> list[ReadableSpan]:
         """Return the spans of tracked blocks."""

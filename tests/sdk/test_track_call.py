@@ -73,6 +73,12 @@ def test_zero_is_a_count(spans: Spans) -> None:
     assert attributes(spans.calls()[0])["gen_ai.usage.output_tokens"] == 0
 
 
+def test_what_is_not_billed_by_tokens_needs_none(spans: Spans) -> None:
+    sdk.track_call("openai", "my-art", images=2, tier="hd 1024x1792")
+    told = {name: value for name, value in attributes(spans.calls()[0]).items() if ".usage." in name}
+    assert told == {"llmlab.usage.images": 2, "llmlab.usage.source": "reported"}
+
+
 @pytest.mark.parametrize(
     ("report", "problem"),
     [

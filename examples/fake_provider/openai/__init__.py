@@ -4,6 +4,7 @@ from starlette.routing import Route
 
 from fake_provider.book import Book
 from fake_provider.openai.chat import ChatEndpoint
+from fake_provider.openai.completions import CompletionsEndpoint
 from fake_provider.openai.embeddings import EmbeddingsEndpoint
 from fake_provider.openai.media import MediaEndpoint
 from fake_provider.openai.responses import ResponsesEndpoint
@@ -18,14 +19,16 @@ def routes(book: Book, pause_s: float) -> list[Route]:
         EmbeddingsEndpoint(book),
         ResponsesEndpoint(book, pause_s),
     )
-    media = MediaEndpoint(book)
+    completions, media = CompletionsEndpoint(book, pause_s), MediaEndpoint(book)
     posts = (
         ("/chat/completions", chat.handle),
+        ("/completions", completions.handle),
         ("/embeddings", embeddings.handle),
         ("/responses", responses.handle),
         ("/responses/compact", responses.compact),
         ("/images/generations", media.images),
         ("/images/edits", media.images),
+        ("/images/variations", media.images),
         ("/audio/transcriptions", media.transcribe),
         ("/audio/translations", media.translate),
         ("/audio/speech", media.speak),

@@ -51,16 +51,15 @@ class MediaEndpoint:
         manner = behaviour(exchange, model)
         if (failed := failure(manner)) is not None:
             return failed
-        usage = {} if model.startswith("dall-e") else _dictated(_IMAGE_USAGE, exchange.headers)
-        exchange.bill(model, usage)
-        if not _is_true(fields.get("stream")):
-            reported = {"usage": usage} if usage else {}
-            return JSONResponse({"created": int(exchange.at), "data": [{"b64_json": _PIXEL}], **reported})
-        kind = "image_edit" if request.url.path.endswith("/edits") else "image_generation"
-        head = {"b64_json": _PIXEL, "created_at": int(exchange.at), "size": "auto", "output_format": "png"}
-        partial = {"type": f"{kind}.partial_image", "partial_image_index": 0, **head}
-        completed = {"type": f"{kind}.completed", "usage": usage, **head}
-        return _stream([partial, completed], manner)
+        by_piece = model.startswith("dall-e")
+        usage = {} if by_piece else _dictated(_IMAGE_USAGE, exchange.headers)
+        made = int(fields.get("n") or 1)
+        exchange.bill(model, {"images": made} if by_piece else usage)
+        style = {} if by_piece else _style(fields)
+        if _is_true(fields.get("stream")):
+            return _stream(_image_events(request.url.path, made, int(exchange.at), style, usage), manner)
+        data = [{"b64_json": _PIXEL}] * made
+        return JSONResponse({"created": int(exchange.at), "data": data, **style, **({"usage": usage} if usage else {})})
 
     async def transcribe(self, request: Request) -> Response:
         """Transcribe; `whisper` is billed by time, other models by tokens."""
@@ -109,6 +108,23 @@ class MediaEndpoint:
             return _audio(manner)
         deltas = [{"type": "speech.audio.delta", "audio": _PIXEL * 500} for _ in range(4)]
         return _stream([*deltas, {"type": "speech.audio.done", "usage": _SPEECH_USAGE}], manner)
+
+
+def _style(fields: Fields) -> dict[str, Any]:
+    """Return what a GPT image model says of the images it made, with its own choice where it had one."""
+    chosen = {"background": "opaque", "output_format": "png", "quality": "medium", "size": "1024x1024"}
+    return {name: choice if fields.get(name) in (None, "auto") else fields[name] for name, choice in chosen.items()}
+
+
+def _image_events(
+    path: str, made: int, created_at: int, style: dict[str, Any], usage: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Write for each image a partial one and the one that completes it, which has the usage if there is any."""
+    kind = "image_edit" if path.endswith("/edits") else "image_generation"
+    image = {"b64_json": _PIXEL, "created_at": created_at, **style}
+    partial = {"type": f"{kind}.partial_image", "partial_image_index": 0, **image}
+    completed = {"type": f"{kind}.completed", **image, **({"usage": usage} if usage else {})}
+    return [partial, completed] * made
 
 
 def _audio(manner: str) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from llmlab.usage import Usage, contradictions
+from llmlab.usage import MEASURES, Usage, contradictions
 from llmlab_exporter.call import Call, Reading
 from llmlab_exporter.normalise import AHEAD_NS, EARLIEST_NS
 from llmlab_exporter.provider_names import provider_of
@@ -92,11 +92,18 @@ def _checked(said: dict[str, Any]) -> dict[str, Any]:
     if unknown := said.keys() - _CHECKS.keys():
         names = ", ".join(sorted(map(_shown, unknown)))
         raise BadReport(f"unknown: {names}", "put what is yours into metadata; the fields are " + ", ".join(_CHECKS))
-    for name in _REQUIRED:
-        # Embeddings have no output.
-        if said.get(name) is None and (name, said.get("operation")) != ("output_tokens", "embeddings"):
+    for name in _required(said):
+        if said.get(name) is None:
             raise BadReport(f"{name} is missing", f"send something like {EXAMPLE}")
     return {name: _CHECKS[name](name, value) for name, value in said.items() if value is not None}
+
+
+def _required(said: Mapping[str, Any]) -> tuple[str, ...]:
+    """List the fields that a report must have: tokens, unless it measures the work in another unit."""
+    if any(said.get(measure) is not None for measure in _OTHER_MEASURES):
+        return ("provider", "model")
+    tokens = ("input_tokens",) if said.get("operation") == "embeddings" else ("input_tokens", "output_tokens")
+    return ("provider", "model", *tokens)
 
 
 def _usage(said: Mapping[str, Any]) -> Usage:
@@ -167,7 +174,8 @@ def _shown(value: Any) -> str:
     return shown if len(shown) <= _MAX_SHOWN_CHARS else f"{shown[:_MAX_SHOWN_CHARS]}..."
 
 
-_REQUIRED = ("provider", "model", "input_tokens", "output_tokens")
+_OTHER_MEASURES = tuple(measure for measure in MEASURES if measure not in {"input", "output"})
+"""What is billed instead of tokens: images, characters, pages, milliseconds of audio ..."""
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "provider": _text,

@@ -12,6 +12,7 @@ from llmlab.cli.errors import CommandError
 from llmlab.pricing.book import Found, PriceBook
 from llmlab.pricing.catalogue import Unknown
 from llmlab.pricing.catalogue.listed import Listed, listed_prices
+from llmlab.pricing.catalogue.own_prices import OwnPrice
 from llmlab.pricing.rate import Rate
 from llmlab_exporter.cli.prices_source import console, load_book, sources
 
@@ -42,25 +43,27 @@ def _columns(book: PriceBook, provider: str, model: str, project: str, moment: d
     """Find the rates of all ways to be served. Raises `CommandError` when there is none."""
     standard = _find(book, provider, model, project)
     columns: Columns = {}
-    tiers = dict.fromkeys((*_TIERS, *_own_tiers(book, standard.own)))
+    tiers = dict.fromkeys((*_TIERS, *_own_tiers(standard.own)))
     ways = {"standard": ("", False), "batch": ("", True)} | {tier: (tier, False) for tier in tiers}
     for name, (tier, batch) in ways.items():
         found = book.find(*_names(book, provider, model), tier=tier, batch=batch, project=project)
         rate = None if isinstance(found, Unknown) else found.rates.at(int(moment.timestamp()) * 10**9)
-        if isinstance(rate, Rate) and not rate.tier_doubt:
+        if isinstance(rate, Rate) and not rate.tier_doubt and not (rate.image_gap and not rate.coverage.fields):
             columns[name] = rate
     if not columns:
+        begins = standard.own.written if standard.own else model
         raise CommandError(
-            f"{model} has no price at {moment:%Y-%m-%d %H:%M}: {standard.own} begins later",
+            f"{model} has no price at {moment:%Y-%m-%d %H:%M}: {begins} begins later",
             "choose another date with --at, or give it an earlier `from`",
         )
     return columns, standard
 
 
-def _own_tiers(book: PriceBook, name: str) -> list[str]:
-    """List the tiers that the entry of this name in the user's file has prices for."""
-    entries = (entry for entry in book.own.entries if f"{entry.provider}/{entry.model}".lower() == name)
-    return [tier for entry in entries for tier in entry.variants if tier != "batch"]
+def _own_tiers(own: OwnPrice | None) -> list[str]:
+    """List the tiers, and the kinds of images, that the user's own price tells apart."""
+    entries = own.entries if own else ()
+    tiers = [tier for entry in entries for tier in entry.variants if tier != "batch"]
+    return [*tiers, *(str(kind) for entry in entries for kind in entry.image_kinds)]
 
 
 def _names(book: PriceBook, provider: str, model: str) -> tuple[str, tuple[str]]:
@@ -84,16 +87,17 @@ def _page(
     book: PriceBook, columns: Columns, found: Found, provider: str, model: str, moment: datetime
 ) -> Iterator[Text | Table]:
     rate = next(iter(columns.values()))
-    name = f"{rate.origin.provider}/{rate.origin.model}"
+    own = found.own if rate.origin.catalogue == book.own.label else None
     asked = "/".join(filter(None, (provider, model)))
-    alias = f" for {asked}" if asked.lower() not in {name, rate.origin.model} else ""
+    name = asked if own and "/" in asked else f"{rate.origin.provider}/{rate.origin.model}"
+    alias = "" if asked.lower() in {name.lower(), rate.origin.model} else f" for {asked}"
     yield Text.assemble((name, "bold"), (f"{alias}, {moment:%Y-%m-%d %H:%M} UTC\n", "dim"))
     yield _table(columns)
     yield Text(f"\n{'price list':<12}{rate.origin.catalogue}{_since(rate)}")
-    if found.own and rate.origin.catalogue == book.own.label:
+    if own:
         listed = found.listing
         instead = f", instead of {listed.owner.id}/{listed.model.id} in {book.catalogue.label}" if listed else ""
-        yield Text(f"{'your entry':<12}{found.own}{instead}", "yellow")
+        yield Text(f"{'your entry':<12}{own.written}{instead}", "yellow")
     elif found.listing and found.listing.provider is not found.listing.owner:
         yield Text(
             f"{'served by':<12}{found.listing.provider.id}, at the list price of {found.listing.owner.id}", "dim"

@@ -4,7 +4,8 @@
 
 A model is looked up by the name that served, then by the one that was requested; the first that the user's file or the
 catalogue knows decides. Before the first date of an own price, the catalogue's holds. The name of a deployment, which
-its owner made up, is only looked for in the user's file, and last.
+its owner made up, is only looked for in the user's file: before the served model, since it says more; but where it is
+also the name of a model in the catalogue, an entry with that name means the model, and it is looked for last.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from llmlab.pricing import Priced
 from llmlab.pricing.catalogue import Catalogue, Listing, Unknown
-from llmlab.pricing.catalogue.own_prices import NO_OWN_PRICES, OwnPrices
+from llmlab.pricing.catalogue.own_prices import NO_OWN_PRICES, OwnPrice, OwnPrices
 from llmlab.pricing.rate import Discount, NoRate, Rate
 from llmlab.pricing.schedule import Schedule, combine, constant
 
@@ -23,8 +24,8 @@ class Found(NamedTuple):
     rates: Schedule[Rate | NoRate]
     listing: Listing | None
     """In the catalogue, None when it does not know the name."""
-    own: str = ""
-    """The entry of the user's file that applies, by its name there."""
+    own: OwnPrice | None = None
+    """The prices in the user's file that apply."""
 
 
 class PriceBook:
@@ -48,37 +49,33 @@ class PriceBook:
 
         Raises `CatalogueError` or ValueError when the catalogue contradicts itself.
         """
+        is_own_name = bool(deployment and self.own.entries) and not self.catalogue.listing(provider, (deployment,))
+        first = (deployment,) if is_own_name else ()
         for model in dict.fromkeys(filter(None, models)):
-            if found := self._find(provider, model, tier, batch=batch, project=project):
+            listing = self.catalogue.listing(provider, (model,))
+            if found := self._priced(provider, (*first, model), listing, tier, batch=batch, project=project):
                 return found
-        if deployment and (found := self._find_own(provider, deployment, None, tier, batch=batch, project=project)):
+        if deployment and (found := self._priced(provider, (deployment,), None, tier, batch=batch, project=project)):
             return found
-        unknown = self.catalogue.find(provider, models)
-        assert isinstance(unknown, Unknown), "each name was looked up alone"  # noqa: S101 - a law of `find`
+        unknown = self.catalogue.unknown(provider, models)
         return _with_deployment(unknown, deployment) if deployment else unknown
 
-    def _find(self, provider: str, model: str, tier: str, *, batch: bool, project: str) -> Found | None:
-        listing = self.catalogue.find(provider, (model,))
-        return self._find_own(
-            provider, model, None if isinstance(listing, Unknown) else listing, tier, batch=batch, project=project
-        )
-
-    def _find_own(
-        self, provider: str, model: str, known: Listing | None, tier: str, *, batch: bool, project: str
+    def _priced(
+        self, provider: str, names: tuple[str, ...], known: Listing | None, tier: str, *, batch: bool, project: str
     ) -> Found | None:
-        """Put the user's own price of a name before the catalogue's; None when there is neither."""
+        """Put the user's own price of any of the names before the catalogue's; None when there is neither."""
         seller = known.provider.id if known else self.catalogue.provider_id(provider)
-        own = self.own.find(seller, (model, known.model.id) if known else (model,))
+        own = self.own.find(seller, (*names, known.model.id) if known else names)
         if own is None and known is None:
             return None
         base: Schedule[Rate | NoRate] = (
             combine(self.catalogue.rates(known, tier, batch=batch), NOTHING, _first)
             if known
-            else constant(NoRate(_not_yet(self.own, provider, model)))
+            else constant(NoRate(_not_yet(self.own, provider, names[-1])))
         )
         rates = combine(own.rates(tier, batch=batch), base, _own_or_base) if own else base
         discounts = self.own.discounts(seller, project)
-        return Found(combine(rates, discounts, _reduced), known, own.name if own else "")
+        return Found(combine(rates, discounts, _reduced), known, own)
 
 
 NOTHING: Schedule[None] = constant(None)

@@ -1,14 +1,12 @@
 """Prices calls: finds the rate for the names and the time of a call, and remembers what it found."""
 
 import logging
-import threading
-from collections import OrderedDict
-from typing import Generic, TypeVar
 
 from llmlab.pricing import Priced, Reason
 from llmlab.pricing.book import PriceBook
 from llmlab.pricing.catalogue import Catalogue, Unknown
 from llmlab.pricing.catalogue.own_prices import NO_OWN_PRICES, OwnPrices
+from llmlab.pricing.memory import Memory
 from llmlab.pricing.rate import NoRate, Rate
 from llmlab.pricing.schedule import Schedule, constant
 from llmlab.usage import Usage, contradictions
@@ -22,36 +20,13 @@ Rates = Schedule[Rate | NoRate]
 
 KNOWN = 10_000
 UNKNOWN = 10_000
-"""How many different names are remembered. More of them are looked up again, which takes about 0.1 ms."""
+"""How many different names are remembered. More of them are looked up again, which takes 15 to 70 us."""
 
 HINTS = 200
 """For how many unknown names the nearest known ones are looked for, which takes up to 10 ms."""
 
 MAX_KEY = 1000
 """Characters in the names of a call that is remembered."""
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Memory(Generic[K, V]):
-    """A dictionary that forgets its oldest entries rather than outgrow its limit. Threads may share it."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._entries: OrderedDict[K, V] = OrderedDict()
-        self._lock = threading.Lock()
-        self.get = self._entries.get
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def put(self, key: K, value: V) -> None:
-        """Remember a value."""
-        with self._lock:
-            self._entries[key] = value
-            if len(self._entries) > self._limit:
-                self._entries.popitem(last=False)
 
 
 class _Memo:

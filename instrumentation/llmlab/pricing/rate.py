@@ -108,13 +108,19 @@ class Rate:
         origin: Origin,
         tier_doubt: str = "",
         discounts: Sequence[Discount] = (),
+        *,
+        image_gap: str = "",
     ) -> None:
-        """`tier_doubt` says in words why this is not the price of the served tier, "" when it is."""
+        """`tier_doubt` says in words why this is not the price of the served tier, "" when it is.
+
+        `image_gap` says likewise why images of the served quality and size have no price.
+        """
         self.list_price = tariff
         self.tariff: Tariff = Discounted(tariff, discounts) if discounts else tariff
         self.coverage = coverage
         self.origin = origin
         self.tier_doubt = tier_doubt
+        self.image_gap = image_gap
         self.discount = " and ".join(map(str, discounts))
         self._computed = ("computed", "", "", *origin, self.discount, self)
         measures = coverage.measures()
@@ -126,7 +132,7 @@ class Rate:
         omissions = coverage.omissions()
         self._omissions = _pick(omissions)
         self._splits_lifetimes = "cache_write_1h" in coverage.fields
-        self._doubtful = bool(tier_doubt or omissions or self._splits_lifetimes)
+        self._doubtful = bool(image_gap or tier_doubt or omissions or self._splits_lifetimes)
 
     def price(self, usage: Usage) -> Priced:
         """Price one usage."""
@@ -139,9 +145,12 @@ class Rate:
         if cost > MAX_YOCTO:
             return self._none("contradiction", f"{_counted(usage)} would cost 1e14 USD or more")
         if self._doubtful and (
-            self.tier_doubt or any(self._omissions(usage)) or (self._splits_lifetimes and _lifetime_unknown(usage))
+            self.image_gap
+            or self.tier_doubt
+            or any(self._omissions(usage))
+            or (self._splits_lifetimes and _lifetime_unknown(usage))
         ):
-            return self._estimate(cost, usage)
+            return self._doubted(cost, usage)
         return _new(Priced, (cost, *self._computed))
 
     def parts(self, usage: Usage) -> Parts:
@@ -152,18 +161,22 @@ class Rate:
         """Return this rate less discounts."""
         if not discounts:
             return self
-        return Rate(self.list_price, self.coverage, self.origin, self.tier_doubt, discounts)
+        return Rate(self.list_price, self.coverage, self.origin, self.tier_doubt, discounts, image_gap=self.image_gap)
 
     def _none(self, reason: Reason, detail: str) -> Priced:
         return Priced(None, "none", reason, detail, *self.origin)
 
-    def _estimate(self, cost: int, usage: Usage) -> Priced:
+    def _doubted(self, cost: int, usage: Usage) -> Priced:
+        if self.image_gap and usage.images:
+            return self._none("unpriced_unit", self._unpriced(usage))
         doubts = list(self._doubts(usage))
+        if not doubts:
+            return _new(Priced, (cost, *self._computed))
         reason, words = doubts[0][0], "; ".join(detail for _, detail in doubts)
         return Priced(cost, "estimated", reason, words, *self.origin, discount=self.discount, rate=self)
 
     def _doubts(self, usage: Usage) -> Iterator[tuple[Reason, str]]:
-        if self.tier_doubt:
+        if self.tier_doubt and not usage.images:  # an image has quality and size there
             yield "unpriced_tier", self.tier_doubt
         for name in self.coverage.omissions():
             if count := getattr(usage, name):
@@ -172,6 +185,8 @@ class Rate:
             yield "cache_lifetime", f"cache_write {usage.cache_write} without its time to live, priced as 5 minutes"
 
     def _unpriced(self, usage: Usage) -> str:
+        if self.image_gap and usage.images:
+            return f"{_counted(usage)} at {self._name()}: {self.image_gap}"
         prices = ", ".join(self.coverage.measures()) or "nothing"
         return f"{_counted(usage)} at {self._name()}, which has a price for {prices}"
 

@@ -11,12 +11,13 @@ from datetime import UTC, date, datetime, time
 from functools import cached_property
 
 import genai_prices
-from genai_prices.data_snapshot import DataSnapshot, find_provider_by_id, get_snapshot
+from genai_prices.data_snapshot import DataSnapshot, get_snapshot
 from genai_prices.types import ModelPrice, Provider, StartDateConstraint
 
-from llmlab.pricing.catalogue.lookup import MAX_NAME, Listing, Lookup, Unknown
+from llmlab.pricing.catalogue.lookup import Listing, Lookup, Unknown
 from llmlab.pricing.catalogue.rating import rate_in, variant_of
 from llmlab.pricing.catalogue.windows import Window, schedule
+from llmlab.pricing.memory import Memory
 from llmlab.pricing.names import price_list, served
 from llmlab.pricing.rate import Rate
 from llmlab.pricing.schedule import Schedule
@@ -24,6 +25,9 @@ from llmlab.pricing.schedule import Schedule
 __all__ = ["Catalogue", "Listing", "Unknown"]
 
 NAME = "genai-prices"
+
+COMPILED = 5000
+"""How many compiled rates are remembered. Many names lead to one model, invented ones such as `gpt-4o-of-mine` too."""
 
 
 class Catalogue:
@@ -41,7 +45,11 @@ class Catalogue:
         self.providers: list[Provider] = snapshot.providers
         lookup = Lookup(snapshot, self.label)
         self.find = lookup.find
+        self.listing = lookup.listing
+        self.unknown = lookup.unknown
         self.nearest = lookup.nearest
+        self._provider = lookup.provider
+        self._compiled: Memory[tuple[int, str, str, bool], tuple[Listing, Schedule[Rate]]] = Memory(COMPILED)
 
     def rates(self, listing: Listing, tier: str = "", *, batch: bool = False) -> Schedule[Rate]:
         """Compile the rates of a model for a served tier, as the provider spells it, or for batch processing.
@@ -49,7 +57,15 @@ class Catalogue:
         Raises `CatalogueError` or ValueError when the price list contradicts itself.
         """
         tier, batch = served(tier, batch=batch)
+        key = (id(listing.model), listing.provider.id, tier, batch)
+        known = self._compiled.get(key)
+        if known and known[0].model is listing.model:
+            return known[1]
+        rates = self._compile(listing, tier, batch=batch)
+        self._compiled.put(key, (listing, rates))
+        return rates
 
+    def _compile(self, listing: Listing, tier: str, *, batch: bool) -> Schedule[Rate]:
         def rate(window: Window, start: str) -> Rate:
             return rate_in(window, listing, self.label, start, tier, batch=batch)
 
@@ -57,9 +73,13 @@ class Catalogue:
 
     def provider_id(self, name: str) -> str:
         """Return what the catalogue calls a provider, the name itself in lower case when it does not know it."""
-        known = price_list(name)
-        found = find_provider_by_id(self.providers, known) if 0 < len(known) <= MAX_NAME else None
-        return found.id if found else known
+        found = self._provider(name)
+        return found.id if found else price_list(name)
+
+    @property
+    def compiled(self) -> int:
+        """How many rates are remembered."""
+        return len(self._compiled)
 
     @cached_property
     def as_of(self) -> datetime:

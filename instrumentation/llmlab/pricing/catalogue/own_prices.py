@@ -1,7 +1,7 @@
 """The user's own prices and discounts, ready to be asked: by exact name, by pattern, by date."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -10,6 +10,7 @@ from functools import lru_cache, reduce
 
 from genai_prices.types import Provider
 
+from llmlab.image_kind import ImageKind, read_kind
 from llmlab.pricing.catalogue.lookup import Listing
 from llmlab.pricing.catalogue.rating import rate_in, variant_of
 from llmlab.pricing.catalogue.sheet import Entry, model_info
@@ -44,6 +45,11 @@ class OwnPrice:
     entries: tuple[Entry, ...]
     """By ascending date."""
 
+    @property
+    def written(self) -> str:
+        """The name as the user wrote it."""
+        return self.entries[0].written or self.name
+
     def rates(self, tier: str, *, batch: bool) -> Schedule[Rate | None]:
         """Compile the rates; None before the first date."""
         tier, batch = served(tier, batch=batch)
@@ -57,9 +63,30 @@ class OwnPrice:
         model = model_info(entry)
         provider = Provider(id=entry.provider, name=entry.provider, api_pattern="", models=[model])
         listing = Listing(provider, provider, model)
+        tier, gap = _by_kind(entry.image_kinds, tier) if entry.image_kinds else (tier, "")
         window = window_of(model, variant_of(listing, tier, batch=batch), _EPOCH)
         start = entry.start.isoformat() if entry.start else ""
-        return rate_in(window, listing, self.label, start, tier, batch=batch)
+        return rate_in(window, listing, self.label, start, tier, batch=batch, image_gap=gap)
+
+
+def _by_kind(listed: Collection[ImageKind], tier: str) -> tuple[str, str]:
+    """Choose the price of an image by the quality and size that stand where the tier does.
+
+    Returns the kind as it is listed, and if it is not, why there is no price.
+    """
+    only = next(iter(listed))
+    if len(listed) == 1 and not tier:
+        return str(only), ""
+    try:
+        asked = read_kind(tier)
+    except ValueError:
+        asked = ImageKind(tier)
+    kind = ImageKind(asked.quality if only.quality else "", asked.size if only.size else "")
+    if kind in listed:
+        return str(kind), ""
+    unsaid = [name for name, wanted, said in zip(ImageKind._fields, only, asked, strict=True) if wanted and not said]
+    gap = f"nobody said their {' and '.join(unsaid)}" if unsaid else f"there is no price for {tier[:80]!r}"
+    return tier, f"{gap}; there are prices for {', '.join(map(str, listed))}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

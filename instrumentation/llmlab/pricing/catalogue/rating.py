@@ -18,17 +18,21 @@ _FREE = re.compile(r":free\b|\(free\)|free of charge|included in the subscriptio
 `cerebras/qwen-3-coder-480b` is merely no longer listed."""
 
 
-def rate_in(window: Window, listing: Listing, label: str, start: str, tier: str, *, batch: bool) -> Rate:
+def rate_in(
+    window: Window, listing: Listing, label: str, start: str, tier: str, *, batch: bool, image_gap: str = ""
+) -> Rate:
     """Compile what a model charges in one window.
 
-    `label` names the catalogue, `start` is the ISO date since when the price is valid. Raises `CatalogueError` or
+    `label` names the catalogue, `start` is the ISO date since when the price is valid, `image_gap` says why images of
+    this kind have no price, "" when they have or nobody gives them any. Raises `CatalogueError` or
     ValueError when the price list contradicts itself.
     """
     origin = Origin(label, listing.owner.id, listing.model.id, start)
     prices = prices_of(window.price)
     coverage = _coverage(listing.model, prices)
     doubt = "" if coverage.free else _doubt(origin, window, tier, batch=batch)
-    return Rate(_tariff(listing, window, variant_of(listing, tier, batch=batch), prices), coverage, origin, doubt)
+    tariff = _tariff(listing, window, variant_of(listing, tier, batch=batch), prices)
+    return Rate(tariff, coverage, origin, doubt, image_gap=image_gap)
 
 
 def variant_of(listing: Listing, tier: str, *, batch: bool) -> Variant:

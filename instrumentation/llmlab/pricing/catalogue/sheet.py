@@ -5,7 +5,7 @@ A format is an adapter: one file that reads a text into a `Sheet`. All adapters 
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -13,10 +13,14 @@ from typing import Any, NamedTuple, Protocol
 
 from genai_prices.types import ClauseEquals, ModelInfo, ModelPrice, PriceVariant, TieredPrices
 
+from llmlab.image_kind import ImageKind
 from llmlab.pricing.catalogue.compiling import CatalogueError, prices_of
 
 UnitPrices = dict[str, Decimal | TieredPrices]
 """USD by the library's price key."""
+
+IMAGES = "images_kcount"
+"""The price key of images by the piece."""
 
 FREE = "free of charge"
 """How an entry that costs nothing says so."""
@@ -53,12 +57,16 @@ class Entry:
     """As the price list writes it."""
     model: str
     prices: UnitPrices
-    """Empty when the model is free."""
+    """Empty when the model is free, or when it has prices by `image_kinds` only."""
     start: date | None = None
     """Since when, None for ever."""
     variants: Mapping[str, UnitPrices] = field(default_factory=dict[str, UnitPrices])
     """Prices that differ for `batch`, or for a service tier by its name."""
+    image_kinds: Mapping[ImageKind, Decimal] = field(default_factory=dict[ImageKind, Decimal])
+    """USD for a thousand images where quality and size make the price. All kinds name the same of the two."""
     line: int = 0
+    written: str = ""
+    """What the price list calls the model, with the provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +100,16 @@ def model_info(entry: Entry) -> ModelInfo:
     return ModelInfo(
         id=entry.model,
         match=ClauseEquals(entry.model.lower()),
-        price_comments=None if entry.prices else FREE,
+        price_comments=None if entry.prices or entry.image_kinds else FREE,
         prices=ModelPrice(**entry.prices),
-        price_variants=[variant for name, prices in entry.variants.items() for variant in _variants(name, prices)],
+        price_variants=[variant for name, prices in _all_variants(entry) for variant in _variants(name, prices)],
     )
+
+
+def _all_variants(entry: Entry) -> Iterator[tuple[str, UnitPrices]]:
+    yield from entry.variants.items()
+    for kind, price in entry.image_kinds.items():
+        yield str(kind), {IMAGES: price}
 
 
 def _variants(name: str, prices: UnitPrices) -> list[PriceVariant]:

@@ -7,10 +7,11 @@ from decimal import Decimal
 
 import yaml
 
+from llmlab.image_kind import ImageKind
 from llmlab.pricing.catalogue.marked_yaml import Complaints, compose, did_you_mean, elements, items, shown
 from llmlab.pricing.catalogue.own_prices import DiscountRule, OwnPrices
-from llmlab.pricing.catalogue.sheet import Entry, PriceListError, Sheet, UnitPrices, amount, fault
-from llmlab.pricing.catalogue.yaml_prices import add_price, unit_prices
+from llmlab.pricing.catalogue.sheet import IMAGES, Entry, PriceListError, Sheet, UnitPrices, amount, fault
+from llmlab.pricing.catalogue.yaml_prices import IMAGE_HINT, add_price, read_image_kinds, unit_prices
 
 _RATE = "prices such as {input_mtok: 2.50, output_mtok: 10}, a list of such with `from`, or the word free"
 
@@ -100,12 +101,13 @@ _DATES = "give each its own `from`, such as from: 2026-10-01"
 def _entry(provider: str, model: str, node: yaml.Node, complaints: Complaints) -> Entry | None:
     line = node.start_mark.line + 1
     if isinstance(node, yaml.ScalarNode) and node.value == "free":
-        return Entry(provider=provider, model=model, prices={}, line=line)
+        return Entry(provider=provider, model=model, prices={}, line=line, written=f"{provider}/{model}")
     before = len(complaints.problems)
     start: date | None = None
     free = False
     prices: UnitPrices = {}
     variants: dict[str, UnitPrices] = {}
+    image_kinds: dict[ImageKind, Decimal] = {}
     for key, value in items(node, complaints, _RATE):
         match key.value:
             case "from":
@@ -115,23 +117,40 @@ def _entry(provider: str, model: str, node: yaml.Node, complaints: Complaints) -
             case "batch":
                 variants["batch"] = unit_prices(value, complaints)
             case "service_tiers":
-                for tier, tier_prices in items(value, complaints, "a mapping from tier to prices"):
-                    variants[tier.value.lower()] = unit_prices(tier_prices, complaints)
+                variants.update(_service_tiers(value, complaints))
+            case "image" if isinstance(value, yaml.MappingNode):
+                image_kinds = read_image_kinds(value, complaints)
             case _:
                 add_price(prices, key, value, complaints, _ENTRY_KEYS)
+    entry = Entry(
+        provider=provider,
+        model=model,
+        prices=prices,
+        start=start,
+        variants=variants,
+        image_kinds=image_kinds,
+        line=line,
+        written=f"{provider}/{model}",
+    )
     if len(complaints.problems) == before:
-        _check_together(node, prices, variants, complaints, free=free)
-    return Entry(provider=provider, model=model, prices=prices, start=start, variants=variants, line=line)
+        _check_together(node, entry, complaints, free=free)
+    return entry
 
 
-def _check_together(
-    node: yaml.Node, prices: UnitPrices, variants: dict[str, UnitPrices], complaints: Complaints, *, free: bool
-) -> None:
-    if free and (prices or variants):
+def _service_tiers(node: yaml.Node, complaints: Complaints) -> Iterator[tuple[str, UnitPrices]]:
+    for tier, value in items(node, complaints, "a mapping from tier to prices"):
+        prices = unit_prices(value, complaints)
+        if IMAGES in prices:
+            complaints.add(tier, "what an image costs does not depend on the service tier", IMAGE_HINT)
+        yield tier.value.lower(), prices
+
+
+def _check_together(node: yaml.Node, entry: Entry, complaints: Complaints, *, free: bool) -> None:
+    if free and (entry.prices or entry.variants or entry.image_kinds):
         complaints.add(node, "this is said to be free, and has prices", "keep one of them")
-    if not free and not prices:
+    if not free and not entry.prices and not entry.image_kinds:
         complaints.add(node, "there is no price here", "write input_mtok and output_mtok, or free: true")
-    for name, each in {"": prices, **{name: prices | own for name, own in variants.items()}}.items():
+    for name, each in {"": entry.prices, **{name: entry.prices | own for name, own in entry.variants.items()}}.items():
         if wrong := fault(each):
             where = f"the prices for {name}" if name else "these prices"
             complaints.add(node, f"{where} do not stand together: {wrong}", "add the missing price")

@@ -5,6 +5,7 @@ from decimal import Context, Decimal
 import yaml
 from genai_prices.types import Tier, TieredPrices
 
+from llmlab.image_kind import ImageKind, read_kind
 from llmlab.pricing.catalogue.compiling import REGISTRY
 from llmlab.pricing.catalogue.marked_yaml import Complaints, did_you_mean, elements, items, shown
 from llmlab.pricing.catalogue.sheet import UnitPrices, amount
@@ -29,6 +30,7 @@ PRICE_KEYS = (
 )
 
 _EXACT = Context(prec=100)
+IMAGE_HINT = "write image: 0.04 for all images, or image: {low 1024x1024: 0.011, high 1536x1024: 0.25}"
 _PRICE_HINT = "write USD for one unit, such as 2.50, or {base: 2.50, tiers: [{start: 200000, price: 5}]}"
 
 
@@ -57,6 +59,34 @@ def add_price(
         complaints.add(key, f"{key.value} says again what {name} costs", "keep one of them")
     elif (price := _price(node, factor, complaints)) is not None:
         prices[name] = price
+
+
+def read_image_kinds(node: yaml.Node, complaints: Complaints) -> dict[ImageKind, Decimal]:
+    """Read what an image costs by quality and size, as USD for a thousand."""
+    prices: dict[ImageKind, Decimal] = {}
+    for key, value in items(node, complaints, "prices by quality and size"):
+        kind = _image_kind(key, complaints)
+        price = _amount(value, SINGLE["image"][1], complaints)
+        if kind in prices:
+            complaints.add(key, f"{shown(key)} has a price already", "keep one of them")
+        elif kind and price is not None:
+            prices[kind] = price
+    if len({(bool(kind.quality), bool(kind.size)) for kind in prices}) > 1:
+        complaints.add(node, "some of these prices name a quality or a size that others leave open", IMAGE_HINT)
+    if not node.value:
+        complaints.add(node, "there is no price here", IMAGE_HINT)
+    return prices
+
+
+def _image_kind(key: yaml.ScalarNode, complaints: Complaints) -> ImageKind | None:
+    try:
+        kind = read_kind(key.value)
+    except ValueError as error:
+        complaints.add(key, str(error), IMAGE_HINT)
+        return None
+    if not any(kind):
+        complaints.add(key, f"{shown(key)} is no quality and no size", IMAGE_HINT)
+    return kind if any(kind) else None
 
 
 def _price(node: yaml.Node, factor: int, complaints: Complaints) -> Decimal | TieredPrices | None:
