@@ -25,6 +25,7 @@ ALIASES = {
     "azure_ai": "azure.ai.inference",
     "google": "gcp.gemini",
     "google_genai": "gcp.gemini",
+    "google_genai_ai": "gcp.gemini",
     "google-genai": "gcp.gemini",
     "google_ai_studio": "gcp.gemini",
     "google.generative-ai": "gcp.gemini",
@@ -47,8 +48,21 @@ ALIASES = {
 
 NOBODY = frozenset(
     {
+        "ag2",
+        "agno",
+        "autogen",
+        "beeai",
+        "dspy",
+        "genkit",
+        "google_adk",
         "langchain",
+        "langchain4j",
         "langgraph",
+        "mastra",
+        "pydantic_ai",
+        "semantic_kernel",
+        "smolagents",
+        "vercel",
         "llamaindex",
         "llama_index",
         "haystack",
@@ -71,8 +85,19 @@ NOBODY = frozenset(
 _PREFIXES = frozenset({"openai", "anthropic", "groq", "deepseek", "openrouter", "cohere", *ALIASES.values()})
 """What gateways put before a model's name to say where they send the request."""
 
-_FLAVOURS = (".chat", ".messages", ".responses", ".completion", ".embedding", ".image", ".speech", ".transcription")
-"""What the Vercel AI SDK appends to name the API."""
+_FLAVOURS = (
+    ".chat",
+    ".messages",
+    ".responses",
+    ".completion",
+    ".embedding",
+    ".image",
+    ".speech",
+    ".transcription",
+    "_llm",
+    "_responses",
+)
+"""What the Vercel AI SDK and LlamaIndex append to name the API."""
 
 _BEDROCK_MODEL = re.compile(
     r"(arn:aws[a-z-]*:bedrock:|((us|us-gov|eu|apac|au|ca|jp|sa|global)\.)?"

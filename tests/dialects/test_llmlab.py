@@ -51,6 +51,41 @@ def test_quality_and_size_are_the_tier_of_images_that_are_billed_by_the_piece(
     assert call({**silent, **drawn}, scope=OURS).reading.tier == tier
 
 
+def drawn(**said: Value) -> str:
+    silent: dict[str, Value] = {key: value for key, value in CHAT.items() if ".usage." not in key}
+    drawn: dict[str, Value] = {"gen_ai.operation.name": "image_generation", "llmlab.usage.images": 1}
+    return call({**silent, **drawn, **said}, scope=OURS).reading.tier
+
+
+@pytest.mark.parametrize(
+    ("quality", "size", "tier"),
+    [("hd", "1024x1792", "hd 1024x1792"), ("hd", None, "hd"), (None, "512x512", "512x512"), (None, None, "")],
+)
+def test_quality_and_size_have_attributes_of_their_own(quality: str | None, size: str | None, tier: str) -> None:
+    assert drawn(**{"llmlab.image.quality": quality, "llmlab.image.size": size}) == tier
+
+
+@pytest.mark.parametrize("size", ["1024x1024", "two words"])
+def test_they_go_before_a_tier(size: str) -> None:
+    assert drawn(**{"llmlab.image.quality": "hd", "llmlab.image.size": "512x512", "llmlab.tier": size}) == "hd 512x512"
+
+
+@pytest.mark.parametrize(
+    ("answered", "asked", "tier"),
+    [
+        ("medium 1024x1024", None, "medium 1024x1024"),
+        ("medium 1024x1024", "high", "medium 1024x1024"),
+        ("1024x1024", "high 512x512", "high 1024x1024"),
+        ("medium", "1536x864", "medium 1536x864"),
+        ("two words", "hd", "two words"),
+    ],
+)
+def test_on_spans_of_older_versions_the_tier_that_was_served_goes_before_the_one_that_was_asked_for(
+    answered: str, asked: str | None, tier: str
+) -> None:
+    assert drawn(**{"openai.response.service_tier": answered, "llmlab.tier": asked}) == tier
+
+
 def test_without_tags_nothing_is_made_up() -> None:
     assert read() == call(CHAT, scope="opentelemetry.instrumentation.genai.openai").reading
 

@@ -109,6 +109,6 @@ def test_the_same_calls_written_otherwise_are_read_alike(recording: Recording, c
 
 
 def test_the_changes_change_something() -> None:
-    [group] = decode(RECORDINGS[0].body, PROTOBUF).groups
+    group = decode(RECORDINGS[0].body, PROTOBUF).groups[0]
     for change in (of_another_version, in_doubles, in_texts, on_events, from_a_stranger):
         assert repr(change(group)) != repr(group)

@@ -116,9 +116,15 @@ def test_provider_and_models_are_those_of_the_call(recording: Recording, pricer:
         # the recordings' Azure is at 127.0.0.1, and most libraries call all of its API `openai`
         assert span.call.provider in ({"openai", provider} if provider == "azure.ai.openai" else {provider})
         asked = call["request_model"]
-        assert span.call.model in {call.get("response_model", asked), asked}
+        names = {call.get("response_model", asked), asked, without_region(asked)}
+        assert span.call.model in names
         if recording.path != INVENTED_REQUEST:
-            assert span.call.reading.request_model in {"", asked, span.call.model, f"{call['provider']}/{asked}"}
+            assert span.call.reading.request_model in {"", *names, span.call.model, f"{call['provider']}/{asked}"}
+
+
+def without_region(model: str) -> str:
+    """What is left of an inference profile of Bedrock when a library drops where it runs."""
+    return model.removeprefix("us.")
 
 
 @each_recording
@@ -168,7 +174,7 @@ def listed_price(span: Line) -> Decimal:
 
 
 def test_the_recordings_are_all_there() -> None:
-    assert len(RECORDINGS) >= 325
+    assert len(RECORDINGS) >= 500
     assert {recording.recoverable for recording in RECORDINGS} == {"all", "input and output totals", "call only"}
     assert any(call.get("service_tier") == "flex" for recording in RECORDINGS for call in recording.calls)
     assert {file.name for file in FOLDER.rglob("*.pb")} == {recording.file.name for recording in RECORDINGS}

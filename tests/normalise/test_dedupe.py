@@ -140,6 +140,7 @@ def test_a_long_chain_takes_linear_time() -> None:
     assert set(found(*chain).values()) == {19_999}
 
 
+MS = 10**6
 DETAILED = Usage(10, 5, cache_read=3, reasoning=2)
 OTHER = Usage(11, 5)
 
@@ -160,6 +161,11 @@ class TestOneAboveAnother:
     def test_two_responses_are_two_calls(self) -> None:
         assert found(Seen(1, "r"), Seen(2, "q", parent=1, scope="b")) == {}
 
+    def test_a_proxy_may_give_its_client_an_id_of_its_own(self) -> None:
+        client, proxy = Seen(1, "r"), Seen(2, "q", parent=1, scope="b", service="proxy")
+        assert found(client, proxy) == {0: 1}
+        assert found(client, proxy, Seen(3, "p", parent=2, scope="c", service="proxy")).keys() == {0}
+
     def test_each_pair_is_one_call(self) -> None:
         outer = [Seen(1, parent=9), Seen(2, parent=9)]
         inner = [Seen(3, parent=1, scope="b"), Seen(4, parent=2, scope="b")]
@@ -177,15 +183,39 @@ class TestSameTime:
         "other",
         [
             Seen(2, trace=2, start=10, end=90),
-            Seen(2, trace=2, scope="b", start=10, end=101),
+            Seen(2, trace=2, scope="b", start=30, end=131),
+            Seen(2, trace=2, scope="b", start=-40, end=70),
+            Seen(2, trace=2, scope="b", start=50, end=130),
             Seen(2, trace=2, scope="b", start=10, end=90, usage=OTHER),
             Seen(2, trace=2, scope="b", start=10, end=90, service="t"),
             Seen(2, trace=2, scope="b", start=10, end=90, project="other"),
         ],
-        ids=["same scope", "outlives it", "other usage", "other service", "other project"],
+        ids=[
+            "same scope",
+            "outlives it",
+            "begins long before",
+            "only meets it",
+            "other usage",
+            "other service",
+            "other project",
+        ],
     )
     def test_whatever_else_it_may_be_is_another_call(self, other: Seen) -> None:
         assert found(Seen(1, end=100), other) == {}
+
+    @pytest.mark.parametrize(("start", "end"), [(10, 100), (10, 130), (-30, 90)])
+    def test_records_whose_clocks_differ_by_a_little_are_one_call(self, start: int, end: int) -> None:
+        assert len(found(Seen(1, end=100), Seen(2, trace=2, scope="b", start=start, end=end))) == 1
+
+    @pytest.mark.parametrize(("late_ms", "one_call"), [(50, True), (51, False)])
+    def test_a_long_call_has_no_more_slack_than_50_ms(self, late_ms: int, one_call: bool) -> None:
+        other = Seen(2, trace=2, scope="b", start=late_ms * MS, end=(1_000 + late_ms) * MS)
+        assert bool(found(Seen(1, end=1_000 * MS), other)) == one_call
+
+    def test_a_record_around_another_goes_before_one_whose_clock_differs(self) -> None:
+        siblings = [Seen(1, end=100), Seen(2, start=5, end=110)]
+        inner = [Seen(3, scope="b", start=8, end=105), Seen(4, scope="b", start=10, end=90)]
+        assert found(*siblings, *inner) == {2: 1, 3: 0}
 
     def test_alike_calls_at_once_are_paired_one_by_one(self) -> None:
         outer = [Seen(number, trace=number, end=100 + number) for number in (1, 2, 3)]

@@ -11,7 +11,7 @@ from llmlab_exporter.reading import conventions, spellings
 from llmlab_exporter.reading.blobs import Fields, fields_of, flat
 from llmlab_exporter.reading.counts import Counts, Table, count, plus, read_counts
 from llmlab_exporter.reading.native import cost_in, read_native, seller_in
-from llmlab_exporter.reading.values import amount_usd, text
+from llmlab_exporter.reading.values import amount_usd, named, text
 from llmlab_exporter.span import RawSpan, Scope
 
 _TYPE = "langfuse.observation.type"
@@ -23,8 +23,12 @@ _COSTS = "langfuse.observation.cost_details"
 _MODEL = "langfuse.observation.model.name"
 _PARAMETERS = "langfuse.observation.model.parameters"
 _LEVEL = "langfuse.observation.level"
+_LANGCHAIN_MODEL = "langfuse.observation.metadata.ls_model_name"
 _USERS = ("user.id", "langfuse.user.id")
 _SESSIONS = ("session.id", "langfuse.session.id")
+
+_LANGCHAIN = "langchain"
+"""The layer of what LangChain's callback records, perhaps above the provider's SDK."""
 
 _FLAT: Table = (
     ("input", "input"),
@@ -58,7 +62,8 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
         operation=operation,
         billable=counts.usage is not NO_USAGE or bool(counts.flaws) or not error,
         provider=seller_in(details),
-        response_model=text(said.get(_MODEL)),
+        request_model=named(said.get(_LANGCHAIN_MODEL)).strip('"'),
+        response_model=named(said.get(_MODEL)),
         tier=text(details.get("service_tier")) or text(fields_of(said.get(_PARAMETERS)).get("service_tier")),
         usage=counts.usage,
         usage_source=source,
@@ -69,6 +74,7 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
         session=spellings.first_text(said, _SESSIONS),
         flaws=counts.flaws,
         usage_spoiled=counts.spoiled,
+        layer=_LANGCHAIN if _LANGCHAIN_MODEL in said else "",
     )
 
 
@@ -108,6 +114,7 @@ DIALECT = Dialect(
         _MODEL,
         _PARAMETERS,
         _LEVEL,
+        _LANGCHAIN_MODEL,
         *_USERS,
         *_SESSIONS,
         "error.type",

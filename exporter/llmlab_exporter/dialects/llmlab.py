@@ -1,9 +1,10 @@
 """Our own instrumentation: the GenAI conventions, and `llmlab.*` for what they lack."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import cast, get_args
 
 from llmlab import semconv
+from llmlab.image_kind import ImageKind, kind_on, read_kind
 from llmlab_exporter.call import Reading, UsageSource
 from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.reading import conventions
@@ -16,6 +17,8 @@ _COUNTS: Table = tuple((key, field) for field, key in semconv.USAGE_ATTRIBUTES.i
 _TAGS = (
     semconv.PROVIDER_COST_USD,
     semconv.TIER,
+    semconv.IMAGE_QUALITY,
+    semconv.IMAGE_SIZE,
     semconv.BATCH,
     semconv.PROJECT,
     semconv.FEATURE,
@@ -36,7 +39,7 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
     usage_source = _usage_source(reading, text(span.attributes.get(semconv.USAGE_SOURCE)))
     if usage_source != reading.usage_source:
         reading = reading._replace(usage_source=usage_source)
-    return reading if span.attributes.keys().isdisjoint(_TAGS) else _tagged(reading, span.attributes.get)
+    return reading if span.attributes.keys().isdisjoint(_TAGS) else _tagged(reading, span.attributes)
 
 
 def _usage_source(reading: Reading, said: str) -> UsageSource | None:
@@ -46,15 +49,27 @@ def _usage_source(reading: Reading, said: str) -> UsageSource | None:
     return reading.usage_source
 
 
-def _tier(reading: Reading, said: str) -> str:
-    """Return the tier, which of images is their quality and size: no part of the price where tokens are billed."""
-    return "" if reading.operation == _IMAGES and reading.usage.images is None else said
+def _tier(reading: Reading, said: str, kind: ImageKind) -> str:
+    """Return the tier, which of images is their quality and size: no part of the price where tokens are billed.
+
+    Calls that the application reports itself name them as their tier. Spans of older versions have no attributes for
+    them: theirs stand in the tier that was served, and in that which was asked for.
+    """
+    if reading.operation != _IMAGES:
+        return reading.tier or said
+    if reading.usage.images is None:
+        return ""
+    try:
+        return str(kind.or_else(read_kind(reading.tier)).or_else(read_kind(said)))
+    except ValueError:
+        return str(kind) or reading.tier or said
 
 
-def _tagged(reading: Reading, said: Callable[[str], Value]) -> Reading:
+def _tagged(reading: Reading, attributes: Mapping[str, Value]) -> Reading:
+    said = attributes.get
     return reading._replace(
         provider_cost=amount_usd(said(semconv.PROVIDER_COST_USD)),
-        tier=reading.tier or _tier(reading, text(said(semconv.TIER))),
+        tier=_tier(reading, text(said(semconv.TIER)), kind_on(attributes)),
         batch=truth(said(semconv.BATCH)) or False,
         project=text(said(semconv.PROJECT)),
         feature=text(said(semconv.FEATURE)),

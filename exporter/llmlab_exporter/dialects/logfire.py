@@ -1,8 +1,9 @@
 """Logfire's instrumentations of SDKs.
 
-They follow the conventions, and carry the provider's usage object as JSON. The usage of a stream is in a record of its
-own, made when the stream has ended: a span without duration that says how long the stream took. Recorded: 5.2.0, with
-and without the spans of Anthropic's SDK.
+They follow the conventions, and carry the provider's usage object as JSON; before version 5 some spans have nothing but
+the request and the response as JSON. The usage of a stream is in a record of its own, made when the stream has ended: a
+span without duration that says how long the stream took. Recorded: 4.13.2 and 5.2.0, with and without the spans of
+Anthropic's SDK, and 5.2.0 with the OpenAI Agents SDK.
 """
 
 from llmlab_exporter.call import STREAM_BEGAN, STREAM_ENDED, Reading
@@ -12,19 +13,21 @@ from llmlab_exporter.reading.blobs import field_at, fields_of
 from llmlab_exporter.reading.counts import completed
 from llmlab_exporter.reading.native import cost_in, read_native, seller_in
 from llmlab_exporter.reading.operations import is_billed
-from llmlab_exporter.reading.values import seconds, text
+from llmlab_exporter.reading.values import named, seconds, text
 from llmlab_exporter.span import RawSpan, Scope
 
 _USAGE = "gen_ai.usage.raw"
 _OLD_RESPONSE = "response_data"
+_REQUEST = "request_data"
+_OLD_SCOPE = "logfire.anthropic"
 _RECORD = "logfire.span_type"
 _DURATION = "duration"
 
 
-def read(span: RawSpan, _scope: Scope) -> Reading | None:
+def read(span: RawSpan, scope: Scope) -> Reading | None:
     """Read one span."""
     said = span.attributes
-    reading = spellings.read(span)
+    reading = spellings.read(span) or _read_old(span, scope)
     if reading is None:
         return None
     usage = fields_of(said.get(_USAGE)) or field_at(fields_of(said.get(_OLD_RESPONSE)), "usage")
@@ -40,7 +43,23 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
             flaws=(*reading.flaws, *native.flaws),
             usage_spoiled=reading.usage_spoiled or native.spoiled,
         )
-    return _placed(reading, span)
+    return _placed(_unbilled_failure(reading), span)
+
+
+def _read_old(span: RawSpan, scope: Scope) -> Reading | None:
+    """Read a span that says only in JSON what was asked for; None if it does not."""
+    request_model = named(fields_of(span.attributes.get(_REQUEST)).get("model"))
+    if not request_model:
+        return None
+    error = text(span.attributes.get("error.type")) or (conventions.UNNAMED_ERROR if span.failed else "")
+    provider = "anthropic" if scope.name == _OLD_SCOPE else ""
+    return Reading(operation="chat", billable=not error, provider=provider, request_model=request_model, error=error)
+
+
+def _unbilled_failure(reading: Reading) -> Reading:
+    """Logfire names the model that was asked for as the one that answered, even where nobody did."""
+    answered = reading.response_id or reading.usage_source or reading.response_model != reading.request_model
+    return reading if answered or not reading.error else reading._replace(billable=False)
 
 
 def _placed(reading: Reading, span: RawSpan) -> Reading:
@@ -58,7 +77,7 @@ DIALECT = Dialect(
     scopes=("logfire.",),
     markers=(_USAGE, "logfire.msg_template"),
     rank=50,
-    needles=(conventions.NEEDLE,),
-    attributes=(*spellings.ATTRIBUTES, _USAGE, _OLD_RESPONSE, _RECORD, _DURATION),
+    needles=(conventions.NEEDLE, _REQUEST),
+    attributes=(*spellings.ATTRIBUTES, _USAGE, _OLD_RESPONSE, _REQUEST, _RECORD, _DURATION),
     read=read,
 )

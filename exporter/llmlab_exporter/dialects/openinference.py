@@ -2,20 +2,23 @@
 
 The counts are in `llm.token_count.*`, and contain the cached tokens. What the provider answered is in `output.value`
 as JSON, the only place of the response id, the tier and the lifetimes of cache writes. Recorded: openai 0.1.30 and
-0.1.66, anthropic 0.1.18 and 3.1.0, langchain 0.1.80, litellm 0.1.51, google-genai 1.4.14; with and without
-`OPENINFERENCE_ENABLE_GENAI_SEMCONV`.
+0.1.66, anthropic 0.1.18 and 3.1.0, langchain 0.1.80, litellm 0.1.51, google-genai 1.4.14, with and without
+`OPENINFERENCE_ENABLE_GENAI_SEMCONV`; agno, autogen, bedrock, dspy, groq, haystack, llama-index, mistralai,
+openai-agents and smolagents of November 2026; for JavaScript openai, anthropic, bedrock and langchain.
 """
 
 from llmlab.usage import Usage
 from llmlab_exporter.call import Reading
 from llmlab_exporter.dialect import Dialect
-from llmlab_exporter.reading import conventions, spellings
+from llmlab_exporter.reading import conventions, doubts, spellings
 from llmlab_exporter.reading.answers import Answer, read_answer
+from llmlab_exporter.reading.bedrock import billed_model
+from llmlab_exporter.reading.blobs import MAX_JSON_CHARS, fields_of
 from llmlab_exporter.reading.counts import Counts, Table, agree, completed, keys, read_counts
 from llmlab_exporter.reading.native import with_written
 from llmlab_exporter.reading.operations import is_billed
-from llmlab_exporter.reading.values import amount_usd, text
-from llmlab_exporter.span import RawSpan, Scope
+from llmlab_exporter.reading.values import amount_usd, named, text
+from llmlab_exporter.span import Attributes, RawSpan, Scope, Value
 
 _KIND = "openinference.span.kind"
 _OPERATIONS = {"LLM": "chat", "EMBEDDING": "embeddings"}
@@ -37,6 +40,15 @@ _PROVIDERS = ("llm.provider", "llm.system")
 _FINISH = "llm.finish_reason"
 _COST = "llm.cost.total"
 _OUTPUT = "output.value"
+_PARAMETERS = "llm.invocation_parameters"
+_INPUT = "input.value"
+_BEDROCK = ("instrumentation.bedrock", "instrumentation-bedrock")
+"""In the names of scopes, which may have something before them."""
+_LANGCHAIN_JS = "instrumentation-langchain"
+_LANGCHAIN = ("instrumentation.langchain", _LANGCHAIN_JS)
+_OVERCOUNTED = "the output of an Anthropic stream is counted from its first event on, a few tokens too many"
+_STREAMED_MESSAGE = '"AIMessageChunk"'
+_LLAMA_INDEX = "instrumentation.llama_index"
 _FIRST_CHUNK_EVENT = "First Token Stream Event"
 _ANTHROPIC = "openinference.instrumentation.anthropic"
 _CACHE_KEYS = frozenset(key for key, field in _COUNTS if field.startswith("cache"))
@@ -55,7 +67,7 @@ def read(span: RawSpan, scope: Scope) -> Reading | None:
     reading = reading._replace(
         operation=reading.operation or _OPERATIONS.get(kind, ""),
         provider=answer.seller or spellings.first_text(said, _PROVIDERS) or reading.provider,
-        request_model=text(said.get(_REQUEST_MODEL)) or reading.request_model,
+        request_model=_request_model(said) or reading.request_model,
         response_model=answer.model or reading.response_model or spellings.first_text(said, _RESPONSE_MODELS),
         response_id=reading.response_id or answer.id,
         tier=reading.tier or answer.tier,
@@ -65,13 +77,32 @@ def read(span: RawSpan, scope: Scope) -> Reading | None:
         first_chunk_s=_first_chunk_s(span) if reading.first_chunk_s is None else reading.first_chunk_s,
         stream=_streamed(span) if reading.stream is None else reading.stream,
     )
-    reading = reading._replace(billable=_billable(reading, span))
+    reading = reading._replace(billable=_billable(reading, span) and not _is_inside_another(span, scope))
     if _lost_cache(reading, span, scope, answer):
         reading = reading._replace(usage_spoiled=True, flaws=(*reading.flaws, _CACHE_LOST))
-    return reading
+    if scope.name.endswith(_BEDROCK):
+        return _of_bedrock(reading, said)
+    return _of_langchain(reading, scope, said.get(_OUTPUT)) if scope.name.endswith(_LANGCHAIN) else reading
 
 
-def _counts(said: spellings.Attributes, answer: Answer) -> Counts:
+def _of_langchain(reading: Reading, scope: Scope, output: Value) -> Reading:
+    """Mark what LangChain adds up wrongly: Cohere's tokens, and in JavaScript the output of Anthropic's streams."""
+    reading = doubts.with_processed_tokens(reading)
+    streamed = isinstance(output, str) and _STREAMED_MESSAGE in output[:MAX_JSON_CHARS]
+    if not scope.name.endswith(_LANGCHAIN_JS) or "claude" not in reading.response_model or not streamed:
+        return reading
+    return reading._replace(usage_source="estimated", flaws=(*reading.flaws, _OVERCOUNTED))
+
+
+def _of_bedrock(reading: Reading, said: Attributes) -> Reading:
+    """Name the model in full, of which perhaps only a part is told, and doubt an input without its cache."""
+    asked = text(fields_of(said.get(_INPUT)).get("modelId")) or reading.request_model
+    reading = reading._replace(request_model=asked, response_model=billed_model(asked, reading.response_model))
+    told = reading.usage.cache_read is not None or reading.usage.cache_write is not None
+    return reading if told else doubts.with_untold_cache(reading, said)
+
+
+def _counts(said: Attributes, answer: Answer) -> Counts:
     counts = read_counts((*_COUNTS, *spellings.COUNTS), said)
     native = answer.counts
     if not native.usage.known:
@@ -106,6 +137,15 @@ def _billable(reading: Reading, span: RawSpan) -> bool:
     return is_billed(reading.operation, span.name) and is_billed("", span.name) and (answered or not reading.error)
 
 
+def _is_inside_another(span: RawSpan, scope: Scope) -> bool:
+    """Whether LlamaIndex made the span of a private method, inside that of the public one."""
+    return scope.name.endswith(_LLAMA_INDEX) and span.name.rpartition(".")[2].startswith("_")
+
+
+def _request_model(said: Attributes) -> str:
+    return text(said.get(_REQUEST_MODEL)) or named(fields_of(said.get(_PARAMETERS)).get("model"))
+
+
 def _lost_cache(reading: Reading, span: RawSpan, scope: Scope, answer: Answer) -> bool:
     """Whether this is a stream of which early versions keep only the first count."""
     return (
@@ -130,7 +170,7 @@ def _streamed(span: RawSpan) -> bool | None:
 
 DIALECT = Dialect(
     name="openinference",
-    scopes=("openinference.",),
+    scopes=("openinference.", "@arizeai/openinference-"),
     markers=(_KIND, *keys(_COUNTS), "llm.model_name", "embedding.model_name"),
     rank=10,
     needles=("openinference.", "llm."),
@@ -143,6 +183,8 @@ DIALECT = Dialect(
         _FINISH,
         _COST,
         _OUTPUT,
+        _PARAMETERS,
+        _INPUT,
         _KIND,
     ),
     read=read,

@@ -2,12 +2,12 @@
 
 It follows the conventions. `gen_ai.usage.details.*` has parts under the names of its own usage object; the sums that an
 agent's span carries are called `gen_ai.aggregated_usage.*` since 2.0, and before that like those of a call.
-Recorded: 2.68.0.
+Recorded: 0.2.12, 1.0.10 and 2.68.0.
 """
 
 from llmlab_exporter.call import Reading
 from llmlab_exporter.dialect import Dialect
-from llmlab_exporter.reading import conventions, spellings
+from llmlab_exporter.reading import conventions, doubts, spellings
 from llmlab_exporter.reading.counts import Table, completed, keys, read_counts, with_cache_inside
 from llmlab_exporter.span import RawSpan, Scope
 
@@ -18,10 +18,11 @@ _DETAILS: Table = (
     ("gen_ai.usage.details.cache_read_input_tokens", "cache_read"),
     ("gen_ai.usage.details.cache_creation_input_tokens", "cache_write"),
 )
+_TWICE = "the first and the last event of an Anthropic stream are added up, though each has the whole input"
 _AGENT_SPANS = ("agent run", "invoke_agent")
 
 
-def read(span: RawSpan, _scope: Scope) -> Reading | None:
+def read(span: RawSpan, scope: Scope) -> Reading | None:
     """Read one span."""
     reading = spellings.read(span)
     if reading is None:
@@ -36,7 +37,16 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
     if usage.cache_write and usage.cache_write_1h and usage.cache_write_5m is None:
         rest = max(usage.cache_write - usage.cache_write_1h, 0)
         reading = reading._replace(usage=usage._replace(cache_write_5m=rest))
-    return spellings.with_doubtful_input(reading)
+    if _is_counted_twice(reading, scope):
+        reading = reading._replace(usage_source="estimated", usage_spoiled=True, flaws=(*reading.flaws, _TWICE))
+    return doubts.with_doubtful_input(reading, span.attributes)
+
+
+def _is_counted_twice(reading: Reading, scope: Scope) -> bool:
+    """Whether this is a stream of Anthropic before 1.0, which knows only the model that was asked for."""
+    unconfirmed = reading.response_model in ("", reading.request_model)
+    early = scope.version.startswith("0.") and reading.provider == "anthropic"
+    return early and unconfirmed and reading.usage.known and not reading.response_id
 
 
 DIALECT = Dialect(

@@ -1,14 +1,14 @@
 """The Vercel AI SDK for JavaScript: its own `ai.*` attributes, which it writes beside a few of the conventions'.
 
 Every call has two spans: one of the function that the user calls, which repeats the sum of all steps, and one per
-request to the model, which is billed. Recorded: 4.3.19, 6.0.326, and 7.0.173 with its old telemetry. The new one of
-7.0 follows the conventions.
+request to the model, which is billed. Recorded: 3.4.33, 4.3.19, 5.0.277, 6.0.326, and 7.0.173 with its old telemetry.
+The new one of 7.0 follows the conventions.
 """
 
 from llmlab.usage import NO_USAGE, Usage
 from llmlab_exporter.call import Reading
 from llmlab_exporter.dialect import Dialect
-from llmlab_exporter.reading import conventions, spellings
+from llmlab_exporter.reading import conventions, doubts, spellings
 from llmlab_exporter.reading.blobs import Fields, field_at, fields_of
 from llmlab_exporter.reading.counts import (
     Counts,
@@ -51,8 +51,10 @@ _METADATA_COUNTS: Table = (
     ("cacheWriteInputTokens", "cache_write"),
     ("reasoningTokens", "reasoning"),
 )
-_COUNT_BESIDE = ("anthropic", "bedrock")
-"""Whose models report cached tokens beside the input, which versions 4 and 5 hand on."""
+_COUNT_BESIDE = ("anthropic", "bedrock", "claude")
+"""Whose models report cached tokens beside the input, which versions up to 5 hand on."""
+_INVENTED_IDS = ("aitxt-", "aiobj-")
+"""Begin the ids that the SDK makes up where it does not know the provider's."""
 
 _MODELS = ("ai.model.id", "ai.response.model")
 _PROVIDER = "ai.model.provider"
@@ -74,9 +76,9 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
     counts = _counts(said)
     request_model, response_model = (text(said.get(key)) for key in _MODELS)
     error = text(said.get("error.type")) or (conventions.UNNAMED_ERROR if span.failed else "")
-    response_id = text(said.get(_ID)) or text(said.get("gen_ai.response.id"))
+    response_id = _providers_id(text(said.get(_ID)) or text(said.get("gen_ai.response.id")))
     answered = bool(response_id or counts.usage is not NO_USAGE or counts.flaws)
-    return Reading(
+    reading = Reading(
         operation=_BILLED.get(last, operation_id),
         billable=last in _BILLED and (answered or not error),
         provider=text(said.get(_PROVIDER)) or text(said.get("gen_ai.system")),
@@ -96,6 +98,13 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
         flaws=counts.flaws,
         usage_spoiled=counts.spoiled,
     )
+    if _has_lost_cache(said, counts):
+        return doubts.with_lost_cache(reading)
+    return doubts.with_processed_tokens(reading) if reading.operation == "chat" else reading
+
+
+def _providers_id(response_id: str) -> str:
+    return "" if response_id.startswith(_INVENTED_IDS) else response_id
 
 
 def _counts(said: Attributes) -> Counts:
@@ -104,10 +113,20 @@ def _counts(said: Attributes) -> Counts:
     native = read_native(field_at(metadata, "usage") or field_at(metadata, "usageMetadata"))
     if native.usage.input is not None:
         return native._replace(usage=completed(native.usage, told.usage))
-    usage = completed(told.usage, read_counts(_METADATA_COUNTS, metadata).usage)
+    parts = read_counts(_METADATA_COUNTS, {**metadata, **field_at(metadata, "usage")})
+    usage = completed(told.usage, parts.usage)
     if _counts_beside(said) and said.keys().isdisjoint(_WHOLE_INPUT):
         usage = _with_cache(usage)
     return told._replace(usage=usage if usage.known else NO_USAGE)
+
+
+def _has_lost_cache(said: Attributes, counts: Counts) -> bool:
+    """Whether nobody says how much was read from a cache that is counted beside the input.
+
+    Versions before 4 write nothing of the cache; version 5 hands on only what Bedrock wrote to it, but for streams.
+    """
+    silent = counts.usage.cache_read is None and said.keys().isdisjoint(_WHOLE_INPUT)
+    return silent and counts.usage.known and _counts_beside(said)
 
 
 def _with_cache(usage: Usage) -> Usage:
@@ -115,8 +134,8 @@ def _with_cache(usage: Usage) -> Usage:
 
 
 def _counts_beside(said: Attributes) -> bool:
-    provider = text(said.get(_PROVIDER)) or text(said.get("gen_ai.system"))
-    return any(name in provider for name in _COUNT_BESIDE)
+    seller = text(said.get(_PROVIDER)) or text(said.get("gen_ai.system")) or text(said.get(_MODELS[0]))
+    return any(name in seller for name in _COUNT_BESIDE)
 
 
 def _metadata(said: Attributes) -> Fields:

@@ -7,8 +7,8 @@ library declares does not tell which it writes: 1.37.0 is declared beside attrib
 from llmlab.usage import NO_USAGE
 from llmlab_exporter.call import Reading
 from llmlab_exporter.reading.counts import Counts, Table
-from llmlab_exporter.reading.operations import is_billed
-from llmlab_exporter.reading.values import seconds, text, texts, truth
+from llmlab_exporter.reading.operations import INFERENCE, is_billed
+from llmlab_exporter.reading.values import named, seconds, text, texts, truth
 from llmlab_exporter.span import RawSpan
 
 UNNAMED_ERROR = "_OTHER"
@@ -63,21 +63,23 @@ COUNTS: Table = (
 def read(span: RawSpan, counts: Counts) -> Reading | None:
     """Read one span whose counts are read already. None when it is not about inference.
 
-    What a failed call leaves unsaid was not billed: it is billable only if there was an answer or some usage.
+    What a failed call leaves unsaid was not billed: it is billable only if there was an answer or some usage. An
+    operation that nobody knows, of no model, is no call either.
     """
     said = span.attributes.get
     operation = text(said("gen_ai.operation.name"))
-    request_model = text(said("gen_ai.request.model"))
-    response_model = text(said("gen_ai.response.model"))
+    request_model = named(said("gen_ai.request.model"))
+    response_model = named(said("gen_ai.response.model"))
     response_id = text(said("gen_ai.response.id"))
     usage = counts.usage
     answered = bool(response_id or response_model or counts.flaws) or usage is not NO_USAGE
     if not (answered or operation or request_model):
         return None
     error = text(said("error.type")) or (UNNAMED_ERROR if span.failed else "")
+    asked = bool(operation) and (bool(request_model) or operation in INFERENCE)
     return Reading(
         operation=operation,
-        billable=is_billed(operation, span.name) and (answered or bool(operation and not error)),
+        billable=is_billed(operation, span.name) and (answered or (asked and not error)),
         provider=text(said("gen_ai.provider.name")),
         host=text(said("server.address")),
         request_model=request_model,

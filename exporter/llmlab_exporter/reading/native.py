@@ -115,7 +115,7 @@ _BEDROCK = Shape(
     beside=True,
 )
 _CAMEL = Shape(
-    # the Vercel AI SDK's own
+    # those of frameworks in JavaScript: the Vercel AI SDK, Genkit
     ("inputTokens", "outputTokens", "promptTokens", "completionTokens"),
     (
         ("inputTokens", "input"),
@@ -125,7 +125,9 @@ _CAMEL = Shape(
         ("cachedInputTokens", "cache_read"),
         ("inputTokenDetails.cacheReadTokens", "cache_read"),
         ("inputTokenDetails.cacheWriteTokens", "cache_write"),
+        ("cachedContentTokens", "cache_read"),
         ("reasoningTokens", "reasoning"),
+        ("thoughtsTokens", "reasoning"),
         ("outputTokenDetails.reasoningTokens", "reasoning"),
     ),
 )
@@ -178,7 +180,7 @@ def _with_extras(usage: Usage, said: Fields, shape: Shape) -> Usage:
 
 def _reasoning_outside(usage: Usage, said: Fields) -> int | None:
     """Return the reasoning if the total proves that it is counted beside the output, as xAI does."""
-    total = count(said.get("total_tokens"))
+    total = _first(said, ("total_tokens", "totalTokens"))
     parts = (usage.input or 0, usage.output or 0, usage.reasoning or 0)
     return usage.reasoning if usage.reasoning and total == sum(parts) else None
 

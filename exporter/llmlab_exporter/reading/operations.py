@@ -10,6 +10,7 @@ UNBILLED = frozenset(
         "invoke_workflow",
         "create_agent",
         "plan",
+        "agent",
         "agent_step",
         "execute_task",
         "execute_event_loop_cycle",
@@ -28,6 +29,47 @@ UNBILLED = frozenset(
     }
 )
 
+INFERENCE = frozenset(
+    {
+        "chat",
+        "completion",
+        "embeddings",
+        "generate_content",
+        "image_generation",
+        "rerank",
+        "speech",
+        "text_completion",
+        "transcription",
+    }
+)
+"""Operations that are calls of a model even where no model is named."""
+
+_KINDS = frozenset(
+    {
+        "call_tool",
+        "chain",
+        "evaluation",
+        "evaluator",
+        "execute_workflow",
+        "framework",
+        "guardrail",
+        "handoff",
+        "invoke_tool",
+        "orchestrate_tools",
+        "parser",
+        "prompt",
+        "retrieve",
+        "retriever",
+        "run_agent",
+        "step",
+        "task",
+        "tool",
+        "tool_call",
+        "workflow",
+    }
+)
+"""What frameworks call their spans that are no inference, where they hand on their own words as the operation."""
+
 _COUNTING = "count_tokens"
 """Providers count the tokens of a prompt for free."""
 
@@ -38,4 +80,4 @@ def is_billed(operation: str, span_name: str) -> bool:
     A span that names no operation is judged by its name, which the conventions build as `{operation} {model}`.
     """
     named = operation or span_name.partition(" ")[0]
-    return named not in UNBILLED and not named.endswith(_COUNTING)
+    return named not in UNBILLED and operation not in _KINDS and not named.endswith(_COUNTING)

@@ -9,9 +9,10 @@ from typing import Any
 from llmlab.usage import Usage
 from llmlab_exporter.call import Reading
 from llmlab_exporter.reading import conventions
-from llmlab_exporter.reading.counts import Counts, Table, keys, read_counts, with_cache_inside
+from llmlab_exporter.reading.counts import Counts, Table, count, keys, plus, read_counts
 from llmlab_exporter.reading.native import with_written
-from llmlab_exporter.reading.values import amount_usd, flag, host_of, listed, seconds, text
+from llmlab_exporter.reading.operations import INFERENCE, is_billed
+from llmlab_exporter.reading.values import amount_usd, flag, host_of, listed, named, seconds, text
 from llmlab_exporter.span import Attributes, RawSpan, Value
 
 _OLD_COUNTS: Table = (
@@ -30,6 +31,7 @@ _MADE_UP_COUNTS: Table = (
     ("gen_ai.usage.cached_input_tokens", "cache_read"),
     ("gen_ai.usage.cached_tokens", "cache_read"),
     ("gen_ai.usage.input_tokens.cached", "cache_read"),
+    ("gen_ai.usage.input_tokens_cached", "cache_read"),
     ("gen_ai.usage.input_token_details.cache_read", "cache_read"),
     ("gen_ai.usage.details.cache_read_tokens", "cache_read"),
     ("gen_ai.usage.details.cache_read_input_tokens", "cache_read"),
@@ -54,17 +56,28 @@ _MADE_UP_COUNTS: Table = (
     ("ai.usage.inputTokenDetails.cacheReadTokens", "cache_read"),
     ("ai.usage.inputTokenDetails.cacheWriteTokens", "cache_write"),
     ("ai.usage.outputTokenDetails.reasoningTokens", "reasoning"),
+    ("gen_ai.usage.input_audio_tokens", "audio_in"),
+    ("gen_ai.usage.output_audio_tokens", "audio_out"),
     ("gen_ai.usage.details.input_audio_tokens", "audio_in"),
     ("gen_ai.usage.details.output_audio_tokens", "audio_out"),
     ("gen_ai.usage.details.audio_tokens", "audio_in"),
 )
 COUNTS: Table = (*OFFICIAL_COUNTS, *_MADE_UP_COUNTS)
 
-_PROVIDER = "gen_ai.system"
-_TIERS = ("gen_ai.openai.response.service_tier", "gen_ai.openai.request.service_tier")
+TOTALS = ("gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.token_count.total")
+
+_PROVIDERS = ("gen_ai.system", "traceloop.association.properties.ls_provider")
+_REQUEST_MODELS = ("traceloop.association.properties.ls_model_name",)
+_TIERS = (
+    "gen_ai.openai.response.service_tier",
+    "gen_ai.response.service_tier",
+    "gen_ai.openai.request.service_tier",
+    "gen_ai.request.service_tier",
+)
 _CLAIMED_COSTS = (
     "gen_ai.usage.cost.amount",
     "gen_ai.usage.cost",
+    "gen_ai.usage.cost_usd",
     "gen_ai.usage.total_cost",
     "gen_ai.cost.total_cost",
     "litellm.cost.total",
@@ -110,7 +123,8 @@ def _first_chunk_s(value: Value) -> float | None:
 
 _FIELDS: dict[str, tuple[tuple[str, ...], Callable[[Value], object]]] = {
     "operation": ((_OPERATION,), text),
-    "provider": ((_PROVIDER,), text),
+    "provider": (_PROVIDERS, text),
+    "request_model": (_REQUEST_MODELS, named),
     "host": (_HOSTS, lambda value: host_of(text(value))),
     "tier": (_TIERS, text),
     "stream": (_STREAMS, flag),
@@ -123,7 +137,7 @@ _FIELDS: dict[str, tuple[tuple[str, ...], Callable[[Value], object]]] = {
 
 _FIELD_OF = {name: field for field, (names, _) in _FIELDS.items() for name in names}
 _NAMES = frozenset(_FIELD_OF)
-ATTRIBUTES = (*conventions.ATTRIBUTES, *keys(COUNTS), *_FIELD_OF)
+ATTRIBUTES = (*conventions.ATTRIBUTES, *keys(COUNTS), *_FIELD_OF, *TOTALS)
 
 
 def read(span: RawSpan, counts: Counts | None = None) -> Reading | None:
@@ -133,11 +147,41 @@ def read(span: RawSpan, counts: Counts | None = None) -> Reading | None:
     if reading is None:
         return None
     reading = with_old_names(reading, said)
+    usage = with_written(reading.usage)
+    if _thinks_beside(reading):
+        usage = _with_thoughts(usage, total_in(said))
     return reading._replace(
         operation=_OPERATION_NAMES.get(reading.operation, reading.operation),
+        billable=reading.billable or _is_silent_call(reading, span.name),
         finish_reason=listed(reading.finish_reason),
-        usage=with_written(reading.usage),
+        usage=usage,
     )
+
+
+def _is_silent_call(reading: Reading, span_name: str) -> bool:
+    """Whether a span that names no usage and no answer is a call by what it says of its operation under old names."""
+    asked = bool(reading.request_model) or reading.operation in INFERENCE
+    return asked and bool(reading.operation) and not reading.error and is_billed(reading.operation, span_name)
+
+
+def _thinks_beside(reading: Reading) -> bool:
+    """Whether the provider counts thoughts beside the answer, and many hand on the answer alone."""
+    return "gemini" in (reading.response_model or reading.request_model)
+
+
+def _with_thoughts(usage: Usage, total: int | None) -> Usage:
+    """Add to the output what the total says was generated beside it."""
+    if total is None or usage.input is None or usage.output is None:
+        return usage
+    thoughts = total - usage.input - usage.output
+    if thoughts <= 0:
+        return usage
+    return usage._replace(output=plus(usage.output, thoughts), reasoning=usage.reasoning or thoughts)
+
+
+def total_in(said: Attributes) -> int | None:
+    """Return the sum of all tokens, if the span says it."""
+    return next((total for key in TOTALS if (total := count(said.get(key)))), None)
 
 
 def with_old_names(reading: Reading, said: Attributes) -> Reading:
@@ -157,20 +201,3 @@ def with_old_names(reading: Reading, said: Attributes) -> Reading:
 def first_text(said: Attributes, names: tuple[str, ...]) -> str:
     """Return the first text that is said under one of some names, "" if there is none."""
     return next(filter(None, (text(said.get(name)) for name in names)), "")
-
-
-def with_exclusive_input(reading: Reading) -> Reading:
-    """Convert the usage of a library that is known to count cached tokens beside the input."""
-    return reading._replace(usage=with_cache_inside(reading.usage))
-
-
-def with_doubtful_input(reading: Reading) -> Reading:
-    """Convert an input that cannot contain its cached parts: they stand beside it, and the usage is an estimate."""
-    if not cache_exceeds_input(reading.usage):
-        return reading
-    return with_exclusive_input(reading)._replace(usage_source="estimated")
-
-
-def cache_exceeds_input(usage: Usage) -> bool:
-    """Whether the cached tokens cannot be part of the input."""
-    return usage.input is not None and (usage.cache_read or 0) + (usage.cache_write or 0) > usage.input

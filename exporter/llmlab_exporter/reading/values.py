@@ -31,6 +31,15 @@ def text(value: Value) -> str:
     return "".join(filter(str.isprintable, value[: 4 * MAX_TEXT_CHARS]))[:MAX_TEXT_CHARS]
 
 
+_NAMELESS = frozenset({"unknown", "none", "null", "undefined", "n/a"})
+
+
+def named(value: Value) -> str:
+    """Return a text that names something; "" for what libraries write where they do not know the name."""
+    said = text(value)
+    return "" if said.lower() in _NAMELESS else said
+
+
 def texts(value: Value) -> str:
     """Return a list of texts joined by commas, or a single text."""
     if not isinstance(value, tuple):
