@@ -14,13 +14,16 @@ from llmlab.cli.errors import CommandError
 ENTRY_POINTS = "llmlab.commands"
 
 SUMMARIES = {
-    "status": "Show what was spent: today, this month, by provider and model.",
+    "status": "Show what was spent: by period, provider and model.",
+    "budget": "Set budgets, and see how much of them is spent.",
     "up": "Receive spans, price them and store them, until Ctrl-C.",
     "inspect": "Show how spans are read, and which dialect reads them.",
     "reprice": "Price past calls again by the prices that are known now.",
     "prune": "Forget old calls.",
-    "dead-letters": "List or retry calls that the store refused.",
+    "dead-letters": "List, retry or discard calls that the store refused.",
     "prices": "Show, compare and update the prices that calls are priced by.",
+    "grafana-token": "Print the token that Grafana reads the store with.",
+    "sql-users": "Say who may read the store with SQL, and which rows.",
 }
 """The first line of each command's own help, so that `llmlab --help` need not import them all."""
 

@@ -15,7 +15,7 @@ DEFAULT_URL = "http://127.0.0.1:4318"
 @click.option("--extrapolate", is_flag=True, help="Show, beside the sums, what sampled calls stand for.")
 @click.option("--json", "as_json", is_flag=True, help="Print the exporter's answer: every digit, for programs.")
 def status(url: str, days: int, time_zone: str | None, extrapolate: bool, as_json: bool) -> None:
-    """Show what was spent: today, this month, by provider and model."""
+    """Show what was spent: by period, provider and model."""
     address = (url if "://" in url else f"http://{url}").rstrip("/")
     answer = fetch_summary(address, days, time_zone, extrapolate=extrapolate)
     if as_json:
