@@ -6,12 +6,14 @@ BIN := .venv/bin
 READY := .venv/.ready
 SPANS ?= 200000
 SECONDS ?= 60
+MINUTES ?= 10
+RATE ?= 5000
 
 # The goals, for the test that runs the README's commands: one of them is the command that runs that test.
 export LLMLAB_MAKE_GOALS := $(MAKECMDGOALS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo all test test-fast test-oldest docs-table lint typecheck format bench bench-ingest bench-stages bench-overhead fuzz soak clean
+.PHONY: help demo all test test-fast test-oldest docs-table lint typecheck format bench bench-ingest bench-stages bench-overhead fuzz soak soak-outage clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -66,6 +68,10 @@ fuzz: $(READY) ## Fuzz the exporter; SECONDS=600 for longer
 
 soak: $(READY) ## Send a million calls through crashes and outages, and compare all sums with the truth
 	PYTHONPATH=tests:benchmarks $(BIN)/python -m reliability.soak
+	LLMLAB_FLOOD_NAMES=100000 $(BIN)/pytest -q tests/e2e/test_floods.py
+
+soak-outage: $(READY) ## Take the store away for ten minutes at 5,000 calls per second; MINUTES=1 RATE=1000 for less
+	PYTHONPATH=tests:benchmarks $(BIN)/python -m reliability.outage --minutes $(MINUTES) --rate $(RATE)
 
 clean: ## Remove the environment and everything that was built
 	rm -rf .venv .cache build dist .pytest_cache .ruff_cache .hypothesis .coverage*

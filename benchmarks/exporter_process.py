@@ -40,6 +40,10 @@ class ExporterProcess:
             "0",
             "--http-port",
             "0",
+            "--sql-port",
+            "0",
+            "--hold-new-series",  # who compares sums does not want to wait for them
+            "0",
         ]
         with self.log.open("a") as log:
             self._process = subprocess.Popen([*command, *options], stdout=log, stderr=log)

@@ -23,6 +23,7 @@ from llmlab_exporter.assess import assess
 from llmlab_exporter.batch import batch
 from llmlab_exporter.decode import decode
 from llmlab_exporter.dialects import WANTED
+from llmlab_exporter.garbage import look_less_often
 from llmlab_exporter.ledger.book import Book
 from llmlab_exporter.ledger.outbox import Parcel
 from llmlab_exporter.ledger.parcels import unpack
@@ -122,6 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spans", type=int, default=50 * SPANS_PER_REQUEST)
     spans = parser.parse_args().spans
+    look_less_often()
     figures = {
         "spans": spans,
         "stages": measure(spans),

@@ -18,7 +18,7 @@ def call(number: int = 1, *, start_ns: int = START_NS, model: str = "gpt-5-mini"
         provider="openai",
         request_model="gpt-5-mini",
         response_model="gpt-5-mini-2025-08-07",
-        response_id=f"chatcmpl-{number}",
+        response_id=f"chatcmpl-{number:029}",
         tier="default",
         usage=Usage(1873, 317, cache_read=1024, reasoning=192),
         usage_source="reported",

@@ -5,6 +5,7 @@ import contextlib
 import json
 import signal
 import socket
+import sqlite3
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,18 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
 from llmlab_exporter import metrics
-from llmlab_exporter.api import calls, costs, dead_letters, events, health, prune, recommendations
+from llmlab_exporter.api import budgets, calls, costs, dead_letters, events, health, prune, recommendations
 from llmlab_exporter.api import reprice as reprice_api
+from llmlab_exporter.budgets.collector import BudgetsCollector
+from llmlab_exporter.budgets.registry import Budgets, UnusableFile
+from llmlab_exporter.budgets.tracker import Tracker
 from llmlab_exporter.config import Config, StartupError
 from llmlab_exporter.datadir import DataDir
 from llmlab_exporter.disk import Disk
+from llmlab_exporter.late import Late
 from llmlab_exporter.ledger.book import Book
 from llmlab_exporter.ledger.recent import Limits
+from llmlab_exporter.ledger.schema import LedgerTooNew
 from llmlab_exporter.ledger.summary import Summary
 from llmlab_exporter.ledger.writer import Writer
 from llmlab_exporter.pipeline import Pipeline
@@ -33,12 +39,20 @@ from llmlab_exporter.receive.admission import Admission
 from llmlab_exporter.receive.door import Door
 from llmlab_exporter.receive.refusal import Busy, DiskFull
 from llmlab_exporter.reprice.job import Repricer
+from llmlab_exporter.sql.access import write_engine_config
+from llmlab_exporter.sql.http import SqlEndpoint
+from llmlab_exporter.sql.queries import Queries
+from llmlab_exporter.sql.users import Users, ensure_first_user, token_path, users_path
 from llmlab_exporter.store.dead_letter_file import DeadLetterFile
 from llmlab_exporter.store.flusher import Flusher
 from llmlab_exporter.store.retention import set_retention
 from llmlab_exporter.store.store import Store, open_embedded, open_server
 from llmlab_exporter.telemetry import Telemetry
+from llmlab_exporter.watched_file import Watcher
 from llmlab_exporter.window import Window
+
+SQL_PORT = 8123
+"""ClickHouse's own port for HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,8 @@ class Ports:
 
     grpc: int
     http: int
+    sql: int | None = None
+    """None beside a ClickHouse server, which answers SQL itself."""
 
 
 class Exporter:
@@ -56,19 +72,34 @@ class Exporter:
         self._config = config
         self._prices = PriceFiles(config.prices, catalogue_path(data.path))
         remembered = Limits(config.window_calls, config.window_s)
-        self._book = Book(data.ledger, remembered)
+        self._book = _open_ledger(data.ledger, remembered)
         self._window = Window(self._prices.pricer, remembered)
         self._writer = Writer(self._book, self._window)
+        self._budgets = _open_budgets(config.budgets, self._book, self._writer)
+        self._tracker = Tracker(self._budgets, data.ledger, self._book.totals.feed, self._writer)
+        self._budget_watcher = Watcher("llmlab-budgets", self._budgets.look, self._tracker.look)
         self._disk = Disk(data.path, config.min_free_bytes)
         self._flusher = Flusher(self._writer, self._connect(data), letters=DeadLetterFile(data.dead_letters))
         self._registry = CollectorRegistry()
         self._telemetry = Telemetry(self._registry)
         self._registry.register(PricesCollector(self._prices))
-        self._pipeline = Pipeline(self._prices.pricer, self._writer, self._telemetry)
+        self._registry.register(BudgetsCollector(self._budgets, self._tracker))
+        late = Late(self._flusher, self._writer, self._window, self._prices.pricer, config.window_s)
+        self._registry.register(metrics.LateCollector(late))
+        self._pipeline = Pipeline(self._prices.pricer, self._writer, self._telemetry, late)
         self._repricer = Repricer(self._writer, lambda: self._flusher.store, self._prices.pricer, self._window)
         self._admission = Admission(obstacle=self._obstacle)
         self._summary = Summary(data.ledger)
-        metrics.register(self._registry, self._book, self._flusher, self._disk, self._window)
+        self._sql = None if config.clickhouse_url else self._open_sql(data)
+        metrics.register(
+            self._registry,
+            self._book,
+            self._flusher,
+            self._disk,
+            self._window,
+            self._pipeline.exemplars,
+            hold_s=config.hold_new_series_s,
+        )
 
     async def run(self, started: Callable[[Ports], None]) -> None:
         """Serve until SIGTERM or SIGINT, then drain: what was acknowledged is stored or stays in the ledger.
@@ -78,26 +109,34 @@ class Exporter:
         stop = _stop_signal()
         grpc_server, grpc_port = self._grpc_server()
         http_socket = _bind(self._config.host, self._config.http_port)
-        http_server = _QuietServer(uvicorn.Config(self._web_app(), log_config=None, access_log=False, lifespan="off"))
+        http_server = _web_server(self._web_app())
+        sql_socket = self._sql and _bind_sql(self._config.host, self._config.sql_port)
+        sql_server = self._sql and _web_server(self._sql.app())
         await self._pipeline.warm_up()
         await asyncio.to_thread(self._window.recall, self._book.recent.payloads())
         self._writer.start()
         self._flusher.start()
         await asyncio.to_thread(self._repricer.resume)
         self._prices.start()
+        self._budget_watcher.start()
         await grpc_server.start()
-        serving = asyncio.create_task(http_server.serve(sockets=[http_socket]))
-        await http_server.listening.wait()
-        started(Ports(grpc_port, http_socket.getsockname()[1]))
+        serving = [await http_server.start_on(http_socket)]
+        if sql_server and sql_socket:
+            serving.append(await sql_server.start_on(sql_socket))
+        started(Ports(grpc_port, _port(http_socket), sql_socket and _port(sql_socket)))
         await stop.wait()
         self._admission.draining = True
         await grpc_server.stop(grace=5)
-        http_server.should_exit = True
-        await serving
+        for server in filter(None, (http_server, sql_server)):
+            server.should_exit = True
+        await asyncio.gather(*serving)
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
+        if self._sql:
+            self._sql.close()
         self._prices.stop()
+        self._budget_watcher.stop()
         self._pipeline.close()
         self._repricer.stop()
         self._flusher.stop(self._config.drain_s)
@@ -106,7 +145,9 @@ class Exporter:
     def _connect(self, data: DataDir) -> Callable[[], Store]:
         """Open the embedded engine now, since that fails for good, and a server when it is there."""
         url = self._config.clickhouse_url
-        embedded = None if url else open_embedded(data.engine)
+        if not url:
+            write_engine_config(data.engine_config)
+        embedded = None if url else open_embedded(data.engine, data.engine_config)
 
         def connect() -> Store:
             store = embedded or open_server(url)
@@ -115,6 +156,11 @@ class Exporter:
             return store
 
         return connect
+
+    def _open_sql(self, data: DataDir) -> SqlEndpoint:
+        users = Users(users_path(data.path))
+        ensure_first_user(users, token_path(data.path))
+        return SqlEndpoint(users, Queries(data.engine, lambda: self._flusher.store))
 
     def _grpc_server(self) -> tuple[grpc.aio.Server, int]:
         config = self._config
@@ -130,10 +176,11 @@ class Exporter:
         return Starlette(
             routes=[
                 *otlp_http.routes(door, self._telemetry, self._config.max_body_bytes),
-                *costs.routes(self._summary, self._pipeline_state, self._prices_label),
+                *costs.routes(self._summary, self._pipeline_state, self._prices_label, self._tracker.statuses),
+                *budgets.routes(self._budgets, self._tracker),
                 *calls.routes(lambda: self._flusher.store),
                 *reprice_api.routes(self._repricer),
-                *dead_letters.routes(self._writer, self._flusher.send_again),
+                *dead_letters.routes(self._writer, self._flusher.send_again, self._flusher.discard),
                 *prune.routes(lambda: self._flusher.store, self._writer),
                 *events.routes(self._pipeline, self._not_ready),
                 *recommendations.routes(tuple),  # no advice is computed yet
@@ -160,11 +207,12 @@ class Exporter:
             "store": {
                 "kind": store,
                 "pending_rows": self._book.outbox.rows,
-                "dead_letters": self._book.dead_letters.count,
+                "dead_letters": self._book.dead_letters.rows,
                 "error": self._flusher.error or None,
             },
             "disk": self._disk_use(),
             "prices": self._prices.details(),
+            "budgets": self._budgets.details(),
         }
 
     def _prices_label(self) -> str:
@@ -178,7 +226,7 @@ class Exporter:
             "corrections": self._book.duplicates.corrections,
             "rejected": self._telemetry.rejected_by_reason(),
             "store_error": self._flusher.error or None,
-            "dead_letters": self._book.dead_letters.count,
+            "dead_letters": self._book.dead_letters.rows,
             "disk": self._disk_use(),
         }
 
@@ -206,6 +254,42 @@ def serve(config: Config, started: Callable[[Ports], None]) -> None:
         asyncio.run(Exporter(config, data).run(ready))
 
 
+_UNUSABLE = {
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+}
+"""What SQLite says of a file, and not of a statement of ours."""
+
+
+def _open_budgets(path: Path | None, book: Book, writer: Writer) -> Budgets:
+    try:
+        return Budgets(path, book, writer)
+    except UnusableFile as error:
+        raise StartupError(str(error), "correct the file, or start without --budgets") from error
+
+
+def _open_ledger(path: Path, remembered: Limits) -> Book:
+    try:
+        return Book(path, remembered)
+    except LedgerTooNew as error:
+        raise StartupError(
+            f"{path} was written by a later LLMLab: {error}",
+            "start that one, or name another directory with --data DIR",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in _UNUSABLE:  # the lower byte is the kind of error
+            raise
+        raise StartupError(
+            f"the ledger {path} cannot be opened: {error}",
+            "repair its disk or restore it from a backup; moved away, sums begin anew, and stored calls stay",
+        ) from error
+
+
 class _QuietServer(uvicorn.Server):
     """Uvicorn without signal handlers of its own: the exporter drains in its own order."""
 
@@ -217,9 +301,19 @@ class _QuietServer(uvicorn.Server):
         await super().startup(sockets)
         self.listening.set()
 
+    async def start_on(self, bound: socket.socket) -> asyncio.Task[None]:
+        """Serve in a task, and return it once connections are accepted."""
+        serving = asyncio.create_task(self.serve(sockets=[bound]))
+        await self.listening.wait()
+        return serving
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
+
+
+def _web_server(app: Starlette) -> _QuietServer:
+    return _QuietServer(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
 
 
 def _stop_signal() -> asyncio.Event:
@@ -230,14 +324,28 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind_sql(host: str, port: int | None) -> socket.socket:
+    """Bind the port that was asked for, or ClickHouse's own, or any: another ClickHouse may be here."""
+    if port is not None:
+        return _bind(host, port, "--sql-port")
+    try:
+        return _bind(host, SQL_PORT, "--sql-port")
+    except StartupError:
+        return _bind(host, 0, "--sql-port")
+
+
+def _port(bound: socket.socket) -> int:
+    return bound.getsockname()[1]
+
+
+def _bind(host: str, port: int, option: str = "--http-port") -> socket.socket:
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
-        raise _port_taken(host, port, "--http-port") from error
+        raise _port_taken(host, port, option) from error
     return bound
 
 
@@ -251,5 +359,5 @@ def _port_taken(host: str, port: int, option: str) -> StartupError:
 def _write_ports(path: Path, ports: Ports) -> None:
     """Write the ports in one step, so that whoever waits for the file never reads half of it."""
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps({"grpc_port": ports.grpc, "http_port": ports.http}))
+    partial.write_text(json.dumps({"grpc_port": ports.grpc, "http_port": ports.http, "sql_port": ports.sql}))
     partial.replace(path)

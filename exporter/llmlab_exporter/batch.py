@@ -8,7 +8,7 @@ from llmlab.pricing import Priced
 from llmlab_exporter.assess import Line
 from llmlab_exporter.ledger.book import Entry
 from llmlab_exporter.ledger.seen import span_key
-from llmlab_exporter.recall import packed
+from llmlab_exporter.recall import MOVED, packed
 from llmlab_exporter.tally import Tallies, Tally, tally
 
 
@@ -54,24 +54,26 @@ def correction(changes: Sequence[Correction]) -> Entry:
     """Work out the effects of corrections: what the sums change by, and new versions for the store."""
     lines: list[Line] = []
     versions: list[int] = []
+    reasons: list[str] = []
     for change in changes:
-        if change.old.call.project != change.new.call.project:
-            lines.append(_moved(change.old))
-            versions.append(change.version)
-        lines.append(change.new)
-        versions.append(change.version)
+        is_moved = change.old.call.project != change.new.call.project
+        lines += [_moved(change.old), change.new] if is_moved else [change.new]
+        versions += [change.version] * (1 + is_moved)
+        reasons += [MOVED, _reason(change)] if is_moved else [_reason(change)]
+    ruled_anew = [change for change in changes if change.new.rule != change.old.rule]
     return Entry(
         keys=b"",
         tallies={},
         rows=len(lines),
-        payload=packed(lines, versions),
-        duplicates=Counter(change.new.rule for change in changes if change.new.rule and not change.old.rule),
+        payload=packed(lines, versions, reasons),
+        duplicates=Counter(change.new.rule for change in ruled_anew if change.new.rule),
+        no_duplicates=Counter(change.old.rule for change in ruled_anew if change.old.rule),
         differences=_differences(changes),
         corrections=len(changes),
     )
 
 
-_MOVED = Priced(None, "none", "not_billable", "this call turned out to belong to another project")
+_NOT_HERE = Priced(None, "none", "not_billable", "this call turned out to belong to another project")
 
 
 def _moved(old: Line) -> Line:
@@ -80,7 +82,14 @@ def _moved(old: Line) -> Line:
     The project is part of the key of stored calls, so a new version cannot take the old one's place.
     """
     call = old.call._replace(reading=old.call.reading._replace(billable=False))
-    return Line(call, _MOVED, call.span_id, _MOVED, "moved", old.own)
+    return Line(call, _NOT_HERE, call.span_id, _NOT_HERE, MOVED, old.own)
+
+
+def _reason(change: Correction) -> str:
+    """Say in one word why there is a new version: the rule by which it repeats another call, or what became known."""
+    if change.new.duplicate_of:
+        return change.new.rule
+    return "no_duplicate" if change.old.duplicate_of else "completed"
 
 
 def _differences(changes: Iterable[Correction]) -> Tallies:

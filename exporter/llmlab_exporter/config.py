@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmlab_exporter.ledger.recent import MAX_AGE_S, MAX_CALLS
+from llmlab_exporter.new_series import HOLD_S
 from llmlab_exporter.receive.body import MAX_BODY_BYTES
 
 MAX_PENDING_ROWS = 20_000_000
@@ -18,10 +19,14 @@ class Config:
     host: str = "127.0.0.1"
     grpc_port: int = 4317
     http_port: int = 4318
+    sql_port: int | None = None
+    """Of the SQL endpoint over the embedded engine; None for 8123, or a free port when that is taken."""
     clickhouse_url: str = ""
     """A ClickHouse server; "" for the embedded engine in `data`."""
     prices: Path | None = None
     """The user's own prices and discounts, watched for changes."""
+    budgets: Path | None = None
+    """Budgets that are kept in a file, watched for changes."""
     ready_file: Path | None = None
     """Where to write the ports, as JSON, once spans are accepted."""
     max_body_bytes: int = MAX_BODY_BYTES
@@ -34,6 +39,8 @@ class Config:
     """Calls that are remembered, since spans that come may tell of the same ones: about 2 KB of memory each."""
     window_s: int = MAX_AGE_S
     """For how long they are remembered."""
+    hold_new_series_s: float = HOLD_S
+    """For how long metrics show new series at 0."""
     drain_s: float = 20.0
     """How long a shutdown may take to store what is pending. The rest stays in the ledger."""
 

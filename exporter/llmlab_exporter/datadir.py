@@ -36,6 +36,11 @@ class DataDir:
         return self.path / "clickhouse"
 
     @property
+    def engine_config(self) -> Path:
+        """The embedded engine's roles and row policies, written at each start."""
+        return self.path / "clickhouse-access.xml"
+
+    @property
     def dead_letters(self) -> Path:
         """The calls that the store refused for good."""
         return self.path / "dead-letters.jsonl"

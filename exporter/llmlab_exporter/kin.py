@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from llmlab_exporter.assess import Line
 from llmlab_exporter.call import STREAM_ENDED, Call
-from llmlab_exporter.dedupe.rule import Source, source_of
+from llmlab_exporter.dedupe.rule import Source, response_of, source_of
 
 MAX_ALIKE = 500
 """So many calls that are alike are looked at, the latest of them."""
@@ -126,6 +126,17 @@ class Kin:
                 yield other
         yield from self._alike(each)
 
+    def of_same_response(self, each: Kept) -> Iterator[Kept]:
+        """Yield calls that tell of the same response."""
+        if response := _response(each.line.own):
+            for other in islice(self._others.get(response), MAX_ALIKE):
+                if other is not each and not other.is_gone:
+                    yield other
+
+    def knows_response(self, org: str, project: str, response_id: str) -> bool:
+        """Whether some call tells of a response."""
+        return any(not each.is_gone for each in self._others.get((_RESPONSE, org, project, response_id)))
+
     def find(self, identity: Identity) -> Kept | None:
         """Return the call that is stored under an identity."""
         return self._find(identity, lambda line: line.call)
@@ -205,6 +216,8 @@ def _identity(call: Call) -> Identity:
 
 
 def _may_be_same(one: Call, source: Source, other: Call) -> bool:
+    if one.reading.response_id and other.reading.response_id not in ("", one.reading.response_id):
+        return False
     if STREAM_ENDED in (one.reading.layer, other.reading.layer):
         return True
     return (
@@ -216,19 +229,25 @@ def _may_be_same(one: Call, source: Source, other: Call) -> bool:
 
 def _response(call: Call) -> _Key | None:
     reading = call.reading
-    if not (reading.response_id and reading.billable):
+    if not (reading.response_id and reading.billable and (response_id := response_of(call))):
         return None
-    return _RESPONSE, call.org, call.project, reading.response_id
+    return _RESPONSE, call.org, call.project, response_id
 
 
 def _likeness(call: Call) -> list[_Key]:
-    """Return what a call is like: its work, and the models of which it may be a silent record."""
+    """Return what a call is like: its work, and the models of which it may be a silent record.
+
+    Calls that name a response are kept apart, since those that name different ones are never the same.
+    """
     reading = call.reading
     keys: list[_Key] = []
     if reading.billable:
         usage = reading.usage
         if usage.known:
-            keys.append(("work", call.service, usage.input, usage.output or 0))
+            work = (call.service, usage.input, usage.output or 0)
+            keys.append(("named work" if reading.response_id else "work", *work))
+            if reading.response_id and not response_of(call):
+                keys.append(("numbered work", *work, reading.response_id))
         kind = "telling" if usage.known else "silent"
         keys.append((kind, call.service, call.model))
         if reading.request_model != call.model:
@@ -238,10 +257,16 @@ def _likeness(call: Call) -> list[_Key]:
     return keys
 
 
-_OPPOSITE = {"telling": "silent", "silent": "telling"}
+_OTHERS = {
+    "telling": ("silent",),
+    "silent": ("telling",),
+    "named work": ("work",),
+    "work": ("work", "named work"),
+}
+"""Of each kind of likeness, those of calls that may be the same; of the rest, the kind itself."""
 
 
 def _lookups(call: Call) -> list[_Key]:
     """Return the keys of what may be the same call."""
-    keys = [(_OPPOSITE.get(str(kind), kind), *rest) for kind, *rest in _likeness(call)]
+    keys: list[_Key] = [(other, *rest) for kind, *rest in _likeness(call) for other in _OTHERS.get(str(kind), (kind,))]
     return [response, *keys] if (response := _response(call)) else keys

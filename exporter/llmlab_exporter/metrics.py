@@ -1,7 +1,10 @@
 """What Prometheus reads: spend and calls from the durable ledger, so that a restart neither loses nor doubles."""
 
-from collections.abc import Iterable
-from itertools import islice
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, islice
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -10,8 +13,11 @@ from prometheus_client.registry import Collector
 
 from llmlab.money import usd
 from llmlab_exporter.disk import Disk
+from llmlab_exporter.exemplars import Example, Exemplars
+from llmlab_exporter.late import Late
 from llmlab_exporter.ledger.book import Book
 from llmlab_exporter.ledger.totals import OTHER, summary_series
+from llmlab_exporter.new_series import NewSeries, Spender
 from llmlab_exporter.store.flusher import Flusher
 from llmlab_exporter.tally import LATENCY_BOUNDS_S, Series, Tally
 from llmlab_exporter.window import Window
@@ -28,17 +34,25 @@ MAX_EXPOSED_SERIES = 5_000
 class SpendCollector(Collector):
     """Spend, tokens, requests and latency of every series in the ledger."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, exemplars: Exemplars, hold_s: float, now_s: Callable[[], float] = time.time) -> None:
+        """`hold_s`: for how long new series are shown at 0 (`new_series.py`)."""
         self._book = book
+        self._exemplars = exemplars
+        self._new = NewSeries(hold_s, _priced(exposed(book.totals.by_series)[0]), now_s)
 
     def collect(self) -> Iterable[Metric]:
         """Yield the metric families."""
         by_series, summed_up = exposed(self._book.totals.by_series.copy())
         overflowed = self._book.totals.overflowed + summed_up
         yield CounterMetricFamily("llmlab_exporter_overflowed_requests", "Calls with labels `other`.", overflowed)
-        yield from _spend(by_series)
-        yield _requests(by_series)
-        yield _durations(by_series)
+        examples = self._exemplars.by_series.copy()
+        priced = _priced(by_series)
+        held = self._new.held(self._book.totals.created_at.copy())
+        shown = {series: Tally() if series in held else tally for series, tally in by_series.items()}
+        yield _cost(shown, priced, self._new.held_costs(priced), examples)
+        yield from _spend(shown)
+        yield _requests(shown)
+        yield _durations(shown, examples)
 
 
 class PipelineCollector(Collector):
@@ -61,10 +75,12 @@ class PipelineCollector(Collector):
             "llmlab_exporter_store_failures", "Inserts that failed and were tried again.", self._flusher.failures
         )
         yield CounterMetricFamily(
-            "llmlab_exporter_buried_rows", "Calls that the store refused for good.", self._flusher.buried_rows
+            "llmlab_exporter_buried_rows", "Calls refused for good, or unreadable.", self._flusher.buried_rows
         )
-        dead_letters = self._book.dead_letters.count
-        yield GaugeMetricFamily("llmlab_exporter_dead_letters", "Calls kept aside, refused for good.", dead_letters)
+        dead_letters = self._book.dead_letters.rows
+        yield GaugeMetricFamily(
+            "llmlab_exporter_dead_letters", "Calls kept aside: refused for good, or unreadable.", dead_letters
+        )
         yield from self._disk_use()
 
     def _disk_use(self) -> Iterable[Metric]:
@@ -86,12 +102,20 @@ class DuplicatesCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Yield the metric families."""
-        duplicates = CounterMetricFamily(
-            "llmlab_exporter_duplicates", "Spans that repeat a call, by how that was found.", labels=["reason"]
+        decided = CounterMetricFamily(
+            "llmlab_exporter_duplicates",
+            "How often a span was found to repeat a call, by how; also where that was taken back.",
+            labels=["reason"],
         )
-        for reason, count in {"redelivered": self._book.redelivered, **self._book.duplicates.by_rule}.items():
-            duplicates.add_metric([reason], count)
-        yield duplicates
+        for reason, count in {"redelivered": self._book.redelivered, **self._book.duplicates.decided}.items():
+            decided.add_metric([reason], count)
+        yield decided
+        repeating = GaugeMetricFamily(
+            "llmlab_exporter_duplicate_calls", "Stored calls that repeat another one, by rule.", labels=["reason"]
+        )
+        for reason, count in self._book.duplicates.by_rule.items():
+            repeating.add_metric([reason], count)
+        yield repeating
         corrections = self._book.duplicates.corrections
         yield CounterMetricFamily("llmlab_exporter_corrections", "New versions of calls told of again.", corrections)
         yield GaugeMetricFamily("llmlab_exporter_window_calls", "Calls remembered for that.", len(self._window))
@@ -118,6 +142,24 @@ class DuplicatesCollector(Collector):
         )
 
 
+class LateCollector(Collector):
+    """Calls that came after the window had forgotten what else was told of them."""
+
+    def __init__(self, late: Late) -> None:
+        self._late = late
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the metric family."""
+        calls = CounterMetricFamily(
+            "llmlab_exporter_late_calls",
+            "Calls that ended before the window began: compared with the store, or counted since it did not answer.",
+            labels=["result"],
+        )
+        calls.add_metric(["checked"], self._late.checked)
+        calls.add_metric(["unchecked"], self._late.unchecked)
+        yield calls
+
+
 def exposed(by_series: dict[Series, Tally]) -> tuple[dict[Series, Tally], int]:
     """Return what is exposed of the series, the oldest of them as they are, and how many calls were summed up."""
     kept = dict(islice(by_series.items(), MAX_EXPOSED_SERIES))
@@ -132,21 +174,39 @@ def exposed(by_series: dict[Series, Tally]) -> tuple[dict[Series, Tally], int]:
     return kept | rest, summed_up
 
 
-def _spend(by_series: dict[Series, Tally]) -> Iterable[Metric]:
-    """Add series up over their outcome: a call costs what it costs, however it ended."""
-    merged: dict[tuple[str, ...], Tally] = {}
+def _merged(by_series: dict[Series, Tally]) -> dict[Spender, Tally]:
+    merged: dict[Spender, Tally] = {}
     for series, tally in by_series.items():
         merged.setdefault(series[:-1], Tally()).add(tally)
+    return merged
+
+
+def _priced(by_series: dict[Series, Tally]) -> set[Spender]:
+    """Leave out those of which nobody knows what their calls cost: no series says 0 for them."""
+    return {spender for spender, tally in _merged(by_series).items() if tally.priced or not tally.unpriced}
+
+
+def _cost(
+    shown: dict[Series, Tally], priced: set[Spender], held: set[Spender], examples: dict[Series, Example]
+) -> Metric:
     cost = CounterMetricFamily("llm_cost_usd", "Cost of calls whose price is known, in USD.", labels=_LABELS)
+    example_of: dict[Spender, Example] = {series[:-1]: example for series, example in examples.items()}
+    for spender, tally in _merged(shown).items():
+        if spender in priced:
+            example = example_of.get(spender)
+            exemplar = example.of_cost() if example and tally.cost_yocto else None
+            cost.add_metric(spender, 0.0 if spender in held else float(usd(tally.cost_yocto)), exemplar=exemplar)
+    return cost
+
+
+def _spend(shown: dict[Series, Tally]) -> Iterable[Metric]:
     unpriced = CounterMetricFamily("llm_unpriced_requests", "Calls whose cost is unknown.", labels=_LABELS)
     tokens = CounterMetricFamily("llm_tokens", "Tokens as reported.", labels=(*_LABELS, "token_type"))
-    for labels, tally in merged.items():
-        if tally.priced or not tally.unpriced:  # nobody knows what only unpriced calls cost: no series says 0
-            cost.add_metric(labels, float(usd(tally.cost_yocto)))
+    for labels, tally in _merged(shown).items():
         unpriced.add_metric(labels, tally.unpriced)
         for kind in _TOKEN_TYPES:
             tokens.add_metric((*labels, kind), getattr(tally, kind))
-    return cost, unpriced, tokens
+    return unpriced, tokens
 
 
 def _requests(by_series: dict[Series, Tally]) -> Metric:
@@ -156,17 +216,33 @@ def _requests(by_series: dict[Series, Tally]) -> Metric:
     return requests
 
 
-def _durations(by_series: dict[Series, Tally]) -> Metric:
+def _durations(by_series: dict[Series, Tally], examples: dict[Series, Example]) -> Metric:
     durations = HistogramMetricFamily("llm_request_duration_seconds", "Duration of calls.", labels=Series._fields)
     for series, tally in by_series.items():
         counts = tally.latency
-        steps = [(str(bound), sum(counts[: place + 1])) for place, bound in enumerate(LATENCY_BOUNDS_S)]
-        durations.add_metric(series, [*steps, ("+Inf", sum(counts))], tally.duration_ns / 1e9)
+        steps = zip((*map(str, LATENCY_BOUNDS_S), "+Inf"), accumulate(counts), strict=True)
+        durations.add_metric(series, _with_exemplar(list(steps), examples.get(series)), tally.duration_ns / 1e9)
     return durations
 
 
-def register(registry: CollectorRegistry, book: Book, flusher: Flusher, disk: Disk, window: Window) -> None:
+def _with_exemplar(buckets: list[tuple[str, int]], example: Example | None) -> Sequence[Any]:
+    if example is None or not buckets[-1][1]:
+        return buckets
+    place = bisect_left(LATENCY_BOUNDS_S, example.duration_s)
+    return [*buckets[:place], (*buckets[place], example.of_duration()), *buckets[place + 1 :]]
+
+
+def register(
+    registry: CollectorRegistry,
+    book: Book,
+    flusher: Flusher,
+    disk: Disk,
+    window: Window,
+    exemplars: Exemplars,
+    *,
+    hold_s: float,
+) -> None:
     """Expose the ledger through a registry."""
-    registry.register(SpendCollector(book))
+    registry.register(SpendCollector(book, exemplars, hold_s))
     registry.register(PipelineCollector(book, flusher, disk))
     registry.register(DuplicatesCollector(book, window))

@@ -21,6 +21,8 @@ from llmlab_exporter.batch import Batch, batch
 from llmlab_exporter.call import Call, Intake
 from llmlab_exporter.decode import decode
 from llmlab_exporter.dialects import WANTED
+from llmlab_exporter.exemplars import Exemplars
+from llmlab_exporter.late import Late
 from llmlab_exporter.ledger.writer import Writer
 from llmlab_exporter.normalise import normalise
 from llmlab_exporter.telemetry import Telemetry
@@ -49,10 +51,12 @@ class Tracked(NamedTuple):
 class Pipeline:
     """Takes export requests, and single calls. Any number of them may be under way at once."""
 
-    def __init__(self, pricer: Pricer, writer: Writer, telemetry: Telemetry) -> None:
+    def __init__(self, pricer: Pricer, writer: Writer, telemetry: Telemetry, late: Late | None = None) -> None:
+        self.exemplars = Exemplars()
         self._pricer = pricer
         self._writer = writer
         self._telemetry = telemetry
+        self._late = late
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="llmlab-worker")
 
     async def take(self, body: bytes, content_type: str) -> Receipt:
@@ -100,10 +104,16 @@ class Pipeline:
     async def _commit(self, intake: Intake, prepared: Batch) -> int:
         """Commit what is new, count it, and return how many calls were not."""
         redelivered = 0
+        if self._late is not None and self._late.is_late(prepared):
+            prepared, redelivered = await self._late.check(prepared)
+            if redelivered:
+                await asyncio.to_thread(self._writer.run, lambda book: book.count_redelivered(redelivered))
         if prepared.lines:
             committed = await asyncio.wrap_future(self._writer.commit(prepared))
-            redelivered = committed.redelivered
+            redelivered += committed.redelivered
             if not redelivered:  # else some of them were compared before, and nobody says which
                 self._telemetry.count_comparisons(prepared.lines)
+                self.exemplars.note(prepared.lines)
+            self._telemetry.observe_lag(prepared.lines)
         self._telemetry.count_intake(intake, redelivered)
         return redelivered

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from llmlab.pricing.catalogue import NAME
-from llmlab.pricing.catalogue.own_prices import OwnPrices
-from llmlab_exporter.price_files import PriceFiles, WatchedFile
+from llmlab_exporter.file_metrics import file_metrics
+from llmlab_exporter.price_files import PriceFiles
 
 
 class PricesCollector(Collector):
@@ -29,17 +29,4 @@ class PricesCollector(Collector):
             catalogue.as_of.timestamp(),
         )
         if self._files.own:
-            yield from _of_file(self._files.own)
-
-
-def _of_file(file: WatchedFile[OwnPrices]) -> Iterable[Metric]:
-    name = "llmlab_exporter_prices_file"
-    yield GaugeMetricFamily(
-        f"{name}_valid", "1 when the file as it is now is in use, 0 when it is faulty.", not file.error
-    )
-    loaded = file.loaded_at.timestamp() if file.loaded_at else 0
-    yield GaugeMetricFamily(f"{name}_loaded_timestamp_seconds", "When the prices in use were read.", loaded)
-    reads = CounterMetricFamily(f"{name}_reads", "How often the file was read after a change.", labels=["result"])
-    reads.add_metric(["ok"], file.loads)
-    reads.add_metric(["failed"], file.failures)
-    yield reads
+            yield from file_metrics("prices_file", "prices", self._files.own)

@@ -5,6 +5,7 @@ that is not what is stored.
 """
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -15,13 +16,18 @@ from llmlab.pricing import Priced
 from llmlab.usage import Usage
 from llmlab_exporter.assess import Line
 from llmlab_exporter.call import Call, Reading
-from llmlab_exporter.ledger.parcels import pack, unpack
+from llmlab_exporter.ledger.parcels import Unreadable, pack, unpack
 from llmlab_exporter.rows import COLUMNS, COST, record_batch, unscaled, usage_column
+
+log = logging.getLogger(__name__)
 
 CHANGE_ID = "dedupe"
 """Marks in the store the versions of calls that came about because other spans told of the same call."""
 
-_ONLY_HERE = ("scope", "layer", "host", "said_project", "rule", "said")
+MOVED = "moved"
+"""The rule of what stays where a call was stored that turned out to belong to another project."""
+
+_ONLY_HERE = ("scope", "layer", "host", "said_project", "said")
 _NEEDED = frozenset({*(column.name for column in COLUMNS), *_ONLY_HERE}) - {*map(usage_column, Usage._fields)}
 
 
@@ -32,8 +38,8 @@ class Recalled(NamedTuple):
     version: int
 
 
-def packed(lines: Sequence[Line], versions: Sequence[int] = ()) -> bytes:
-    """Pack lines; they are first versions unless it is said of each."""
+def packed(lines: Sequence[Line], versions: Sequence[int] = (), reasons: Sequence[str] = ()) -> bytes:
+    """Pack lines; they are first versions unless it is said of each. `reasons` say why there are new ones."""
     rows = record_batch(lines)
     said = [None if line.said is None else _difference(line.said, line.call) for line in lines]
     for name, values in {
@@ -41,13 +47,14 @@ def packed(lines: Sequence[Line], versions: Sequence[int] = ()) -> bytes:
         "layer": [line.call.reading.layer for line in lines],
         "host": [line.call.reading.host for line in lines],
         "said_project": [line.call.reading.project for line in lines],
-        "rule": [line.rule or None for line in lines],
         "said": said,
     }.items():
         rows = rows.append_column(pa.field(name, pa.string()), pa.array(values, pa.string()))
     if versions:
         rows = rows.append_column(pa.field("version", pa.uint32()), pa.array(versions, pa.uint32()))
         rows = rows.append_column(pa.field("change_id", pa.string()), pa.array([CHANGE_ID] * len(lines), pa.string()))
+    if reasons:
+        rows = rows.append_column(pa.field("reason", pa.string()), pa.array(reasons, pa.string()))
     return pack(rows)
 
 
@@ -56,7 +63,12 @@ def recalled(payload: bytes) -> Iterator[Recalled]:
 
     Counts that an earlier one did not know were reported by nobody.
     """
-    table = unpack([payload])
+    try:
+        table = unpack([payload])
+    except Unreadable as error:
+        log.warning("calls that came lately are forgotten, and late records of them count as calls: %s", error)
+        return
+    table = table.rename_columns(["duplicate_reason" if name == "rule" else name for name in table.column_names])
     known = frozenset(table.column_names)
     if _NEEDED - known:
         return
@@ -116,7 +128,7 @@ def _line(row: dict[str, Any]) -> Line:
     )
     priced = Priced(row["cost_usd"], row["cost_source"], row["cost_reason"], row["cost_detail"])
     said = None if row["said"] is None else _restored(call, json.loads(row["said"]))
-    return Line(call, priced, row["duplicate_of"] or b"", priced, row["rule"] or "", said)
+    return Line(call, priced, row["duplicate_of"] or b"", priced, row["duplicate_reason"] or "", said)
 
 
 def _difference(said: Call, call: Call) -> str:

@@ -66,6 +66,10 @@ def _duplicates(lines: Transposed) -> list[bytes | None]:
     return [line.duplicate_of or None for line in lines.lines]
 
 
+def _rules(lines: Transposed) -> list[str]:
+    return [line.rule for line in lines.lines]
+
+
 def _outcomes(lines: Transposed) -> list[str]:
     return [line.call.outcome for line in lines.lines]
 
@@ -121,6 +125,7 @@ COLUMNS: tuple[Column, ...] = (
     _column("usage_spoiled", "reading.usage_spoiled", pa.bool_()),
     _column("billable", "reading.billable", pa.bool_()),
     Column("duplicate_of", pa.binary(8), _duplicates),
+    Column("duplicate_reason", _TEXT, _rules),
     _column("cost_usd", "priced.cost_yocto", COST),
     _column("cost_source", "priced.source"),
     _column("cost_reason", "priced.reason"),
@@ -145,6 +150,7 @@ COLUMNS: tuple[Column, ...] = (
 CHANGEABLE = (
     "billable",
     "duplicate_of",
+    "duplicate_reason",
     "cost_usd",
     "cost_source",
     "cost_reason",

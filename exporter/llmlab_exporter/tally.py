@@ -1,7 +1,7 @@
 """What calls add up to: the counters behind the metrics and the summaries, per series and quarter of an hour."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -41,6 +41,18 @@ class Sampled(NamedTuple):
     cost_yocto: int
 
 
+class FeatureSum(NamedTuple):
+    """Calls of one feature, a part of a tally."""
+
+    requests: int
+    unpriced: int
+    cost_yocto: int
+
+
+BESIDE = frozenset({"latency", "sampled", "features"})
+"""Those fields of a tally that are no single number."""
+
+
 @dataclass(slots=True)
 class Tally:
     """Sums over the calls of one series. Token sums count only what was reported."""
@@ -65,6 +77,8 @@ class Tally:
     """Calls per latency bucket, not cumulated; the last one is above every bound."""
     sampled: "dict[int, Sampled] | None" = None
     """Those of the calls that stand for others, by their sampling threshold; 0 where it is one of too many."""
+    features: "dict[str, FeatureSum] | None" = None
+    """Those of the calls that say what they are for, by the name of the feature."""
 
     def count(self, call: Call, priced: Priced) -> None:
         """Add one call."""
@@ -88,10 +102,20 @@ class Tally:
         self.latency[bisect_left(LATENCY_BOUNDS_S, duration_ns / 1e9)] += 1
         if call.sampling_threshold:
             self.count_sampled(call.sampling_threshold, Sampled(1, priced.cost_yocto or 0))
+        if call.reading.feature:
+            is_unpriced = priced.cost_yocto is None and call.reading.billable
+            self.count_feature(call.reading.feature, FeatureSum(1, int(is_unpriced), priced.cost_yocto or 0))
 
     def count_sampled(self, threshold: int, calls: "Sampled") -> None:
         """Add calls, which are counted otherwise already, to those that stand for others."""
         self.sampled = add_sampled(self.sampled or {}, {threshold: calls}) or None
+
+    def count_feature(self, feature: str, calls: FeatureSum) -> None:
+        """Add calls, which are counted otherwise already, to those of a feature."""
+        if self.features is None:
+            self.features = {}
+        _add_feature(self.features, feature, calls)
+        self.features = self.features or None
 
     def add(self, other: "Tally") -> None:
         """Add the calls of another tally."""
@@ -110,12 +134,14 @@ class Tally:
         self.latency = [mine + theirs for mine, theirs in zip(self.latency, other.latency, strict=True)]
         if other.sampled:
             self.sampled = add_sampled(self.sampled or {}, other.sampled) or None
+        if other.features:
+            self.features = add_features(self.features or {}, other.features) or None
 
     def take_debt(self, debt: "Tally") -> "Tally":
         """Pay a debt, field by field, keep what is left, at least 0, and return what could not be paid."""
         unpaid = Tally()
         for name in Tally.__dataclass_fields__:
-            if name not in {"latency", "sampled"}:
+            if name not in BESIDE:
                 left = getattr(self, name) - getattr(debt, name)
                 setattr(self, name, max(left, 0))
                 setattr(unpaid, name, max(-left, 0))
@@ -127,12 +153,15 @@ class Tally:
     def subtract(self, other: "Tally") -> None:
         """Take the calls of another tally away; what is left may be negative."""
         for name in Tally.__dataclass_fields__:
-            if name not in {"latency", "sampled"}:
+            if name not in BESIDE:
                 setattr(self, name, getattr(self, name) - getattr(other, name))
         self.latency = [mine - theirs for mine, theirs in zip(self.latency, other.latency, strict=True)]
         if other.sampled:
             negative = {threshold: Sampled(-calls, -cost) for threshold, (calls, cost) in other.sampled.items()}
             self.sampled = add_sampled(self.sampled or {}, negative) or None
+        if other.features:
+            taken = {name: FeatureSum(*(-each for each in calls)) for name, calls in other.features.items()}
+            self.features = add_features(self.features or {}, taken) or None
 
 
 def add_sampled(these: dict[int, Sampled], those: dict[int, Sampled]) -> dict[int, Sampled]:
@@ -149,6 +178,41 @@ def add_sampled(these: dict[int, Sampled], those: dict[int, Sampled]) -> dict[in
 
 _NOTHING = Sampled(0, 0)
 
+
+def add_features(these: dict[str, FeatureSum], those: Mapping[str, FeatureSum]) -> dict[str, FeatureSum]:
+    """Add up calls, feature by feature; what is nothing then is left out."""
+    added = these.copy()
+    for feature, calls in those.items():
+        _add_feature(added, feature, calls)
+    return added
+
+
+def _add_feature(sums: dict[str, FeatureSum], feature: str, calls: FeatureSum) -> None:
+    requests, unpriced, cost_yocto = sums.get(feature, _NO_CALLS)
+    total = FeatureSum(requests + calls.requests, unpriced + calls.unpriced, cost_yocto + calls.cost_yocto)
+    if total == _NO_CALLS:
+        sums.pop(feature, None)
+    else:
+        sums[feature] = total
+
+
+_NO_CALLS = FeatureSum(0, 0, 0)
+
+
+def series_of(call: Call) -> Series:
+    """Return the series that a call belongs to."""
+    return Series(
+        call.org,
+        call.project,
+        call.service,
+        call.environment,
+        call.provider,
+        call.model,
+        call.reading.operation,
+        call.outcome,
+    )
+
+
 Tallies = dict[tuple[int, Series], Tally]
 """By the bucket's start (Unix seconds) and the series."""
 
@@ -163,16 +227,7 @@ def tally(lines: Iterable[Line]) -> Tallies:
         reading = call.reading
         if duplicate_of or not (reading.billable or reading.error):
             continue
-        series = Series(
-            call.org,
-            call.project,
-            call.service,
-            call.environment,
-            call.provider,
-            call.model,
-            reading.operation,
-            call.outcome,
-        )
+        series = series_of(call)
         bucket = call.end_ns // (BUCKET_S * 1_000_000_000) * BUCKET_S
         found = tallies.get((bucket, series))
         if found is None:

@@ -1,6 +1,7 @@
 """What the exporter counts about itself: every span has one fate, and every refusal a reason."""
 
 import logging
+import time
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -81,6 +82,12 @@ class Telemetry:
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
             registry=registry,
         )
+        self._lag = Histogram(
+            "llmlab_exporter_lag_seconds",
+            "From the end of the latest call of a request to its durable acknowledgement.",
+            buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400),
+            registry=registry,
+        )
         self.held_bytes = Gauge(
             "llmlab_exporter_held_bytes", "Bytes of requests that are being processed now.", registry=registry
         )
@@ -125,6 +132,10 @@ class Telemetry:
             self._compared.labels(*model).inc(float(usd(computed.cost_yocto)))
             self._difference.labels(*model, "above").inc(float(usd(max(difference, 0))))
             self._difference.labels(*model, "below").inc(float(usd(max(-difference, 0))))
+
+    def observe_lag(self, lines: Iterable[Line]) -> None:
+        """Note how old calls are that were committed just now. A clock that goes ahead makes them 0 seconds old."""
+        self._lag.observe(max(time.time() - max(line.call.end_ns for line in lines) / 1e9, 0.0))
 
     def count_refusal(self, transport: str, reason: str) -> None:
         """Count a request that was turned away."""

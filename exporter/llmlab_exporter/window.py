@@ -9,7 +9,7 @@ A window belongs to the thread that writes the ledger. Most calls have no relati
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -21,10 +21,11 @@ from llmlab_exporter.call import Call
 from llmlab_exporter.kin import Identity, Kept, Kin
 from llmlab_exporter.ledger.book import Entry
 from llmlab_exporter.ledger.recent import DEFAULT_LIMITS, Limits
-from llmlab_exporter.recall import Recalled, packed, recalled
+from llmlab_exporter.recall import MOVED, Recalled, packed, recalled
 
 MAX_RELATIVES = 2_000
-"""So many calls are compared at most, so that one endless trace cannot hold up everybody."""
+"""So many calls are compared with those of some requests at most, beside those that are surely the same, so that one
+endless trace cannot hold up everybody."""
 
 
 class Joined(NamedTuple):
@@ -66,13 +67,17 @@ class Window:
             own = found.line.own
             key = (own.org, own.project, own.trace_id, own.span_id)
             known = latest.get(key)
-            if found.line.duplicate_of != own.span_id and (known is None or known.version < found.version):
+            if found.line.rule != MOVED and (known is None or known.version < found.version):
                 latest[key] = found
         newest = islice(latest.values(), max(len(latest) - self._limits.calls, 0), None)
         kept = [Kept(found.line, found.version, self._now()) for found in newest]
         self._kin.add(kept)
         self._order.extend(kept)
         self._regroup(kept)
+
+    def knows_response(self, org: str, project: str, response_id: str) -> bool:
+        """Whether a remembered call tells of a response, so that others that do are compared with it."""
+        return self._kin.knows_response(org, project, response_id)
 
     def join(self, batches: Sequence[Batch], dropped: Sequence[set[int]]) -> Joined:
         """Compare requests, without the calls at the dropped positions, with what was committed before.
@@ -162,21 +167,30 @@ class Window:
         return changes, _groups(calls, lines)
 
     def _relatives(self, calls: Iterable[Kept]) -> list[Kept]:
-        found = {id(each): each for each in calls}
-        waiting = deque(found.values())
+        """Return calls and all that may be the same as one of them.
+
+        What was found to be one call before, and what names the same response, is never left out: a comparison without
+        it would undo what was right.
+        """
+        found: dict[int, Kept] = {}
+        waiting: deque[Kept] = deque()
+        for each in calls:
+            self._take(each, found, waiting)
+        limit = len(found) + MAX_RELATIVES
         while waiting:
-            for each in self._near(waiting.popleft()):
-                if id(each) not in found:
-                    if len(found) >= MAX_RELATIVES:
+            for other in self._kin.near(waiting.popleft()):
+                if id(other) not in found:
+                    if len(found) >= limit:
                         self.cut_short += 1
                         return list(found.values())
-                    found[id(each)] = each
-                    waiting.append(each)
+                    self._take(other, found, waiting)
         return list(found.values())
 
-    def _near(self, each: Kept) -> Iterator[Kept]:
-        yield from each.group
-        yield from self._kin.near(each)
+    def _take(self, each: Kept, found: dict[int, Kept], waiting: deque[Kept]) -> None:
+        for one in (each, *each.group, *self._kin.of_same_response(each)):
+            if id(one) not in found:
+                found[id(one)] = one
+                waiting.append(one)
 
     def _regroup(self, kept: Sequence[Kept]) -> None:
         """Find out again which calls are one call. A repetition of what is forgotten is forgotten too."""

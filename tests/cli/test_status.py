@@ -116,9 +116,19 @@ def test_a_period_in_which_nothing_has_a_price_is_unpriced_and_not_free(exporter
     assert "2 calls have no known price and count in no sum: unknown (2)" in shown
 
 
-def test_a_budget_is_shown_once_there_is_one(exporter: Exporter) -> None:
-    exporter.answers("empty", budget_status={"budget": 1000, "spent": 912.5, "percentage": 91.25, "alert": True})
-    assert "budget      $912.50 of $1,000.00 (91%)" in exporter.run("status").stdout
+@pytest.mark.parametrize(
+    ("percentage", "alert", "line"),
+    [
+        (12.5, False, "budget      $912.50 / $1,000.00 (12%)  ██░░░░░░░░░░░░░░░░░░\n"),
+        (91.25, True, "budget      $912.50 / $1,000.00 (91%)  ██████████████████░░  near the limit\n"),
+        (99.99, True, "budget      $912.50 / $1,000.00 (99%)  ███████████████████░  near the limit\n"),
+        (100, True, "budget      $912.50 / $1,000.00 (100%)  ████████████████████  limit reached\n"),
+        (0.004, False, "budget      $912.50 / $1,000.00 (<1%)  ░░░░░░░░░░░░░░░░░░░░\n"),
+    ],
+)
+def test_a_budget_is_shown_once_there_is_one(exporter: Exporter, percentage: float, alert: bool, line: str) -> None:
+    exporter.answers("empty", budget_status={"budget": 1000, "spent": 912.5, "percentage": percentage, "alert": alert})
+    assert line in exporter.run("status").stdout
 
 
 def test_json_is_the_exporters_answer_digit_for_digit(exporter: Exporter) -> None:

@@ -1,4 +1,5 @@
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -122,3 +123,26 @@ def wait_for_store_error(exporter: ExporterProcess) -> dict[str, Any]:
             return state
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        ("PRAGMA user_version = 999", "was written by a later LLMLab"),
+        ("", "cannot be opened: file is not a database"),
+    ],
+    ids=["later", "damaged"],
+)
+def test_a_ledger_that_cannot_be_used_is_a_clear_error(data: Path, spoil: str, told: str) -> None:
+    data.mkdir()
+    ledger = data / "ledger.sqlite"
+    if spoil:
+        with sqlite3.connect(ledger) as db:
+            db.execute(spoil)
+        db.close()
+    else:
+        ledger.write_bytes(b"something else" * 1000)
+    with pytest.raises(RuntimeError, match=told) as failed:
+        ExporterProcess(data)
+    assert "hint: " in str(failed.value)
+    assert "Traceback" not in str(failed.value)

@@ -90,3 +90,16 @@ def test_the_api_names_the_span_that_is_billed_instead(data: Path) -> None:
         found = json.loads(exporter.get(f"/api/calls/{outer:032x}/{outer:016x}"))
         assert found["duplicate_of"] == f"{1:016x}"
         assert found["version"] == 2
+        [before] = found["earlier_versions"]
+        assert (before["billable"], before["replaced_by"], before["replaced_because"]) == (
+            True,
+            "dedupe",
+            "same_response",
+        )
+        [repeating] = json.loads(exporter.get("/api/calls?duplicates=true"))["calls"]
+        assert (repeating["duplicate_of"], repeating["duplicate_reason"]) == (f"{1:016x}", "same_response")
+        [billed] = json.loads(exporter.get("/api/calls?duplicates=false"))["calls"]
+        assert (billed["span_id"], billed["duplicate_of"], billed["version"]) == (f"{1:016x}", None, 1)
+        page = exporter.get("/metrics")
+        assert metric(page, "llmlab_exporter_duplicate_calls", reason="same_response") == 1
+        assert metric(page, "llmlab_exporter_duplicates_total", reason="same_response") == 1

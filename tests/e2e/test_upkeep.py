@@ -108,6 +108,12 @@ def test_what_the_store_refuses_for_good_is_shown_and_can_be_retried(data: Path)
         shown = llmlab(exporter, "dead-letters", "list")
         assert "openai/" + "m" * 50 in shown
         assert "VIOLATED_CONSTRAINT" in shown
+        detail = llmlab(exporter, "dead-letters", "show", "1")
+        assert f"{'trace_id':<22}{7:032x}" in detail.splitlines()
+        assert "there is no dead letter 9" in llmlab(exporter, "dead-letters", "show", "9", fails=True)
+        assert "numbers" in llmlab(exporter, "dead-letters", "retry", "9", fails=True)
+        assert "hint: add --yes" in llmlab(exporter, "dead-letters", "discard", "1", fails=True)
+        assert "no dead letter 9" in llmlab(exporter, "dead-letters", "discard", "9", "--yes", fails=True)
         assert "1 call was refused by the store" in llmlab(exporter, "status")
         [line] = (data / "dead-letters.jsonl").read_text().splitlines()
         assert json.loads(line)["call"]["model"] == "m" * 50

@@ -42,6 +42,7 @@ _NEVER_STREAMED = {
         "audio.speech.create",
         "chat.completions.parse",
         "embeddings.create",
+        "images.create_variation",
         "responses.compact",
         "responses.parse",
     ),

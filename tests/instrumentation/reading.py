@@ -66,7 +66,7 @@ def of_model(model: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 _VOLATILE = re.compile(
-    r"chatcmpl-\w+|\b(?:req|resp|msg|rs|ws|fs|cmp)_[0-9a-f]{24}|(?<=\"created\": )\d+|(?<=\"created\":)\d+"
+    r"(?:chat)?cmpl-\w+|\b(?:req|resp|msg|rs|ws|fs|cmp)_[0-9a-f]{24}|(?<=\"created\": )\d+|(?<=\"created\":)\d+"
     r"|(?<=[\"']created_at[\"']: )[\d.]+|(?<=\"created_at\":)[\d.]+"
 )
 

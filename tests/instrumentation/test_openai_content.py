@@ -1,5 +1,6 @@
 """Prompts and answers of OpenAI: how streams, the Responses API and raw responses are read."""
 
+import json
 from typing import Any
 
 import openai
@@ -22,6 +23,29 @@ def test_a_chat_is_recorded(streams: bool, client: openai.OpenAI, capturing: Cap
     if streams:
         list(answer)
     assert spans.contents() == {"gen_ai.input.messages": QUESTION, "gen_ai.output.messages": SAID}
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_continued_prompt_is_recorded(
+    streams: bool, client: openai.OpenAI, capturing: Capturing, spans: Spans
+) -> None:
+    capturing()
+    answer = client.completions.create(model="gpt-4o", prompt=ASKED, extra_headers=HEADERS, stream=streams)
+    if streams:
+        list(answer)
+    assert spans.contents() == {"gen_ai.input.messages": QUESTION, "gen_ai.output.messages": SAID}
+
+
+def test_of_several_prompts_each_is_a_message_and_tokens_are_left_out(
+    client: openai.OpenAI, capturing: Capturing, spans: Spans
+) -> None:
+    capturing()
+    client.completions.create(model="gpt-4o", prompt=["one", "two"], extra_headers=HEADERS)
+    client.completions.create(model="gpt-4o", prompt=[11, 12], extra_headers=HEADERS)
+    texts, tokens = (dict(span.attributes or {}) for span in spans.all())
+    assert json.loads(str(texts["gen_ai.input.messages"])) == [says("user", "one"), says("user", "two")]
+    assert json.loads(str(texts["gen_ai.output.messages"])) == SAID * 2
+    assert "gen_ai.input.messages" not in tokens
 
 
 def test_a_raw_response_is_recorded(client: openai.OpenAI, capturing: Capturing, spans: Spans) -> None:

@@ -12,9 +12,15 @@ from instrumentation.cells import Cells, available, every_failure, every_stream,
 from instrumentation.reading import Way, either, have, leave_early, read, seen
 from instrumentation.sdk_versions import requires
 from instrumentation.spans import Spans
+from llmlab.formats.openai_media import read_images
+from llmlab.image_kind import kind_of
 from llmlab.instrumentor import LLMLabInstrumentor
+from llmlab.usage import Usage
 
-pytestmark = pytest.mark.usefixtures("instrumentor")
+pytestmark = [
+    pytest.mark.usefixtures("instrumentor"),
+    pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning"),  # what newer SDKs say of variations
+]
 
 CLIENTS = (openai.OpenAI, openai.AsyncOpenAI)
 FILE = ("speech.wav", b"RIFF")
@@ -66,6 +72,11 @@ async def edited_streamed(client: Any) -> Any:
     return await read(await have(client.images.edit(**EDIT, stream=True)))
 
 
+@makes("images.create_variation")
+async def varied(client: Any) -> Any:
+    return seen(await have(client.images.create_variation(model="gpt-image-1", image=EDIT["image"])))
+
+
 @makes("audio.transcriptions.create")
 async def heard(client: Any) -> Any:
     return seen(await have(client.audio.transcriptions.create(**HEAR)))
@@ -87,7 +98,11 @@ async def heard_streaming(client: Any) -> Any:
         return seen(await have(response.parse()))
 
 
-IMAGES = available("openai", (drawn, drawn_streamed, drawn_raw, drawn_streaming, edited, edited_streamed))
+async def translated(client: Any) -> Any:
+    return seen(await have(client.audio.translations.create(model="whisper-1", file=FILE)))
+
+
+IMAGES = available("openai", (drawn, drawn_streamed, drawn_raw, drawn_streaming, edited, edited_streamed, varied))
 SPEECH = available("openai", (heard, heard_streamed, heard_raw, heard_streaming))
 CELLS = Cells("openai", (*IMAGES, *SPEECH), CLIENTS, "kind")
 
@@ -162,31 +177,124 @@ def test_output_that_is_partly_text_is_told_apart(client: openai.OpenAI, spans: 
     assert spans.usage()["gen_ai.usage.image.output_tokens"] == 5
 
 
+def kind_on(spans: Spans) -> tuple[Any, Any]:
+    attributes = spans.attributes()
+    assert not {"llmlab.tier", "openai.response.service_tier"} & attributes.keys()
+    return attributes.get("llmlab.image.quality"), attributes.get("llmlab.image.size")
+
+
 @pytest.mark.parametrize(
     ("wanted", "kind"),
     [
-        ({}, None),
-        ({"quality": "standard", "size": "1024x1024"}, None),
-        ({"quality": "hd"}, "hd"),
-        ({"size": "1024x1792"}, "1024x1792"),
-        ({"quality": "hd", "size": "1024x1792"}, "hd 1024x1792"),
+        ({}, (None, None)),
+        ({"quality": "auto", "size": "auto"}, (None, None)),
+        ({"quality": "standard", "size": "1024x1024"}, ("standard", "1024x1024")),
+        ({"quality": "hd"}, ("hd", None)),
+        ({"size": "1024x1792"}, (None, "1024x1792")),
     ],
 )
 def test_images_that_are_billed_by_the_piece_are_counted(
-    client: openai.OpenAI, spans: Spans, wanted: dict[str, Any], kind: str | None
+    client: openai.OpenAI, spans: Spans, wanted: dict[str, Any], kind: tuple[str | None, str | None]
 ) -> None:
-    client.images.generate(model="dall-e-3", prompt="a fish", n=1, **wanted)
-    assert spans.usage() == {"llmlab.usage.images": 1}
-    assert spans.attributes().get("llmlab.tier") == kind
+    client.images.generate(model="dall-e-3", prompt="a fish", n=2, **wanted)
+    assert spans.usage() == {"llmlab.usage.images": 2}
+    assert kind_on(spans) == kind
     assert spans.attributes()["llmlab.usage.source"] == "reported"
-    assert spans.attributes()["gen_ai.request.choice.count"] == 1
+    assert spans.attributes()["gen_ai.request.choice.count"] == 2
 
 
-def test_images_that_are_billed_by_tokens_have_no_kind_of_their_own(client: openai.OpenAI, spans: Spans) -> None:
+def test_variations_are_counted(client: openai.OpenAI, provider: FakeProvider, spans: Spans) -> None:
+    vary = client.images.create_variation  # pyright: ignore[reportDeprecated] - it works, and some hosts have it
+    vary(model="dall-e-2", image=("fish.png", b"PNG"), n=3, size="512x512")
+    (request,) = provider.requests
+    assert request.usage == {"images": spans.usage()["llmlab.usage.images"]} == {"images": 3}
+    assert kind_on(spans) == (None, "512x512")
+    assert spans.one().name == "image_generation dall-e-2"
+
+
+def test_without_a_model_the_images_are_counted_and_no_model_is_made_up(client: openai.OpenAI, spans: Spans) -> None:
+    client.images.generate(prompt="a fish")
+    assert spans.usage() == {"llmlab.usage.images": 1}
+    assert not {"gen_ai.request.model", "gen_ai.response.model"} & spans.attributes().keys()
+
+
+def test_images_that_are_billed_by_tokens_are_not_billed_by_the_piece_too(client: openai.OpenAI, spans: Spans) -> None:
     wanted: dict[str, Any] = {**DRAW, "quality": "high", "size": "1536x1024"}
     client.images.generate(**wanted)
-    assert "llmlab.tier" not in spans.attributes()
+    assert kind_on(spans) == ("high", "1536x1024")
     assert "llmlab.usage.images" not in spans.usage()
+
+
+@requires("openai", "2.0")
+@pytest.mark.filterwarnings("always")
+@pytest.mark.parametrize("kind", CLIENTS)
+@pytest.mark.parametrize("way", [varied, translated], ids=lambda way: way.__name__)
+def test_a_warning_of_the_sdk_names_the_line_that_makes_the_call(
+    kind: type[Any], way: Way, provider: FakeProvider, spans: Spans
+) -> None:
+    with pytest.warns(DeprecationWarning, match="deprecated") as warned:
+        call(kind, provider.openai_url, way)
+    assert {warning.filename for warning in warned} == {__file__}
+    assert len(spans.all()) == 1
+
+
+def test_a_deprecated_function_is_put_back(
+    instrumentor: LLMLabInstrumentor, client: openai.OpenAI, spans: Spans
+) -> None:
+    instrumentor.uninstrument()
+    asyncio.run(varied(client))
+    assert not spans.all()
+
+
+UNREPORTED = {"x-fake-usage": "{}"}
+"""Makes a model that says quality and size report no usage, as some hosts that speak this API do."""
+
+
+def test_quality_and_size_are_read_from_the_response(client: openai.OpenAI, spans: Spans) -> None:
+    client.images.generate(**DRAW, quality="auto", extra_headers=UNREPORTED)
+    assert spans.usage() == {"llmlab.usage.images": 1}
+    assert kind_on(spans) == ("medium", "1024x1024")
+
+
+def test_what_the_response_says_of_an_image_replaces_what_was_asked_for() -> None:
+    asked, made = kind_of("high", "512x512").attributes, {"data": [{}], "size": "1024x1024"}
+    assert {**asked, **read_images(made).attributes} == kind_of("high", "1024x1024").attributes
+
+
+@requires("openai", "1.98")
+@pytest.mark.parametrize(("call", "asked"), [("generate", DRAW), ("edit", EDIT)])
+def test_streamed_images_without_usage_are_counted(
+    call: str, asked: dict[str, Any], client: openai.OpenAI, spans: Spans
+) -> None:
+    list(getattr(client.images, call)(**asked, n=2, stream=True, extra_headers=UNREPORTED))
+    assert spans.usage() == {"llmlab.usage.images": 2}
+    assert kind_on(spans) == ("medium", "1024x1024")
+    assert spans.attributes()["llmlab.usage.source"] == "reported"
+
+
+@requires("openai", "1.98")
+def test_each_of_several_streamed_images_has_its_usage(client: openai.OpenAI, spans: Spans) -> None:
+    list(client.images.generate(**DRAW, n=2, stream=True))
+    assert spans.usage() == {name: 2 * count for name, count in IMAGE_COUNTS.items()}
+    assert spans.attributes()["llmlab.usage.source"] == "estimated"
+
+
+@requires("openai", "1.98")
+def test_of_several_streamed_images_the_first_is_kept_where_the_caller_leaves(
+    client: openai.OpenAI, spans: Spans
+) -> None:
+    with client.images.generate(**DRAW, n=2, stream=True) as images:
+        assert [next(images).type, next(images).type][-1] == "image_generation.completed"
+    assert spans.usage() == IMAGE_COUNTS
+    assert spans.attributes()["llmlab.usage.source"] == "partial"
+
+
+def test_a_drawing_as_text_names_the_model_that_wrote_it() -> None:
+    written = {"model": "gpt-5.5", "input_tokens": 20, "output_tokens": 900, "reasoning_tokens": 300}
+    reply = read_images({"data": [{}], "usage": {"input_tokens": 9, "output_tokens": 8}, "svg_usage": written})
+    (beside,) = reply.further
+    assert reply.usage == Usage(9, 8, image_out=8)
+    assert (beside.model, beside.usage) == ("gpt-5.5", Usage(20, 900, reasoning=300))
 
 
 @pytest.mark.parametrize(("seconds", "milliseconds"), [(7, 7000), (8.4004, 8400)])

@@ -11,7 +11,7 @@ from fake_provider.testing import FakeProvider
 from instrumentation.cells import Cells, every_failure, every_stream, every_way
 from instrumentation.reading import Way, leave_early
 from instrumentation.spans import Spans
-from instrumentation.ways import WAYS, plain, streamed, streamed_choices
+from instrumentation.ways import WAYS, continued, continued_streamed, plain, streamed, streamed_choices
 from llmlab.instrumentor import LLMLabInstrumentor
 
 DICTATED = {
@@ -24,7 +24,13 @@ DICTATED = {
 
 CLIENTS = (openai.OpenAI, openai.AsyncOpenAI)
 CELLS = Cells("openai", WAYS, CLIENTS, "kind")
-AZURE = Cells("openai", (plain, streamed), (openai.AzureOpenAI, openai.AsyncAzureOpenAI), "kind", at="Azure")
+AZURE = Cells(
+    "openai",
+    (plain, streamed, continued, continued_streamed),
+    (openai.AzureOpenAI, openai.AsyncAzureOpenAI),
+    "kind",
+    at="Azure",
+)
 
 
 def call(kind: type[Any], url: str, way: Way, **options: Any) -> Any:

@@ -18,7 +18,14 @@ CHAT: dict[str, Any] = {
     "max_tokens": 50,
 }
 STREAM: dict[str, Any] = {**CHAT, "stream": True}
-ASKED: dict[str, Any] = {**STREAM, "stream_options": {"include_usage": True}}
+_USAGE: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
+ASKED: dict[str, Any] = {**CHAT, **_USAGE}
+CONTINUE: dict[str, Any] = {
+    "model": "gpt-3.5-turbo-instruct",
+    "prompt": "one two three four",
+    "temperature": 0.5,
+    "max_tokens": 50,
+}
 EMBED: dict[str, Any] = {"model": "text-embedding-3-small", "input": ["one", "two"], "dimensions": 4}
 
 
@@ -118,6 +125,39 @@ async def parsed_raw(client: Any) -> Any:
     return type(response), response.parse().choices[0].message.parsed
 
 
+@makes("completions.create")
+async def continued(client: Any) -> Any:
+    return seen(await have(client.completions.create(**CONTINUE)))
+
+
+@makes("completions.create", stream=True)
+async def continued_streamed(client: Any) -> Any:
+    return await read(await have(client.completions.create(**CONTINUE, stream=True)))
+
+
+@makes("completions.create", stream=True)
+async def continued_streamed_with_usage(client: Any) -> Any:
+    return await read(await have(client.completions.create(**CONTINUE, **_USAGE)))
+
+
+@makes("completions.create")
+async def continued_raw(client: Any) -> Any:
+    response = await have(client.completions.with_raw_response.create(**CONTINUE))
+    return type(response), seen(response.parse())
+
+
+@makes("completions.create", stream=True)
+async def continued_raw_streamed(client: Any) -> Any:
+    response = await have(client.completions.with_raw_response.create(**CONTINUE, stream=True))
+    return response.__class__, await read(response.parse())
+
+
+@makes("completions.create")
+async def continued_streaming(client: Any) -> Any:
+    async with either(client.completions.with_streaming_response.create(**CONTINUE)) as response:
+        return seen(await have(response.parse()))
+
+
 @makes("embeddings.create")
 async def embeddings(client: Any) -> Any:
     return seen(await have(client.embeddings.create(**EMBED)))
@@ -150,6 +190,12 @@ _ALL: tuple[Way, ...] = (
     helper,
     parsed,
     parsed_raw,
+    continued,
+    continued_streamed,
+    continued_streamed_with_usage,
+    continued_raw,
+    continued_raw_streamed,
+    continued_streaming,
     embeddings,
     embeddings_raw,
     embeddings_streaming,

@@ -192,7 +192,7 @@ def test_the_tables_have_a_column_for_every_sum(tmp_path: Path) -> None:
     book = open_book(tmp_path)
     db = sqlite3.connect(tmp_path / "ledger.sqlite")
     for table, others in (
-        ("series", {"id", *Series._fields, "latency", "held_back"}),
+        ("series", {"id", *Series._fields, "latency", "held_back", "created_at"}),
         ("spend", {"bucket", "series", "sampled"}),
     ):
         columns = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}

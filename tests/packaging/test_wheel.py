@@ -23,7 +23,9 @@ ALLOWED = {
 """All that LLMLab brings into an application. One more needs a good reason."""
 
 NEEDS = {
-    "llmlab.cli.api": "urllib3",
+    "llmlab.cli.api": "click",
+    "llmlab.cli.budget": "click",
+    "llmlab.cli.budget_report": "rich",
     "llmlab.cli.dead_letters": "click",
     "llmlab.cli.errors": "click",
     "llmlab.cli.group": "click",

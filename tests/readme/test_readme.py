@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = [block.text for block in blocks(README) if block.language in {"bash", "console"}]
-DEMO, CHECK, START, RUN, LOOK = COMMANDS
+DEMO, CHECK, START, RUN, LOOK, BUDGET = COMMANDS
 """What a reader types, in order; a block more or less makes the tests fail until they know it."""
 
 DEFAULT_PORTS = (4317, 4318)
@@ -74,8 +74,11 @@ def test_a_user_installs_it_runs_an_application_and_sees_the_spend(shell: Shell)
         assert "opentelemetry-instrument python app.py" in exporter.printed()
         assert shell.run(RUN) == ""
         shown = shell.run(LOOK)
+        budget = shell.run(BUDGET)
     assert "gpt-4o-mini-2024-07-18" in shown
     assert re.search(r"today +\$0\.0000\d+  1 call$", shown, re.MULTILINE)
+    assert budget.startswith("budget monthly set: $1,000.00 a month, all calls")
+    assert re.search(r"^monthly +░+ +<1% +\$0\.0000\d+ +\$1,000\.00 ", budget, re.MULTILINE)
     assert not _answers(4318)
 
 

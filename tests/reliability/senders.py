@@ -16,7 +16,7 @@ from reliability.truth import Made, request
 RESEND_EVERY = 20
 """One request in so many is sent again although it was acknowledged, because its answer "got lost": 5 %."""
 
-RETRY_AFTER_S = 0.2
+RETRY_AFTER_S = 0.5
 
 _TRY_AGAIN = {
     grpc.StatusCode.ABORTED,
@@ -30,15 +30,26 @@ _TRY_AGAIN = {
 class Sender(threading.Thread):
     """Sends requests until each of them is acknowledged, some of them twice."""
 
-    def __init__(self, batches: Sequence[Sequence[Made]], ports: Callable[[], tuple[int, int]], seed: int) -> None:
-        """`ports` tells where the exporter listens now: gRPC and HTTP."""
+    def __init__(
+        self,
+        batches: Sequence[Sequence[Made]],
+        ports: Callable[[], tuple[int, int]],
+        seed: int,
+        reach: int = 0,
+        rate: float = 0,
+    ) -> None:
+        """`ports` tells where the exporter listens now: gRPC and HTTP.
+
+        What is sent again because it got no answer, and what is out of order, is at most `reach` requests late; 0 is
+        any number. `rate` is that of calls per second; 0 is as fast as it goes.
+        """
         super().__init__(daemon=True)
         self._ports = ports
         self._dice = random.Random(seed)  # noqa: S311 - the same behaviour in every run
-        shuffled = list(batches)
-        self._dice.shuffle(shuffled)
-        self._waiting = deque((batch, False) for batch in shuffled)
+        self._reach = reach or len(batches)
+        self._waiting = deque((batch, False) for batch in self._shuffled(batches))
         self._over_http = seed % 2 == 0
+        self._rate = rate
         self.acknowledged = 0
         """Calls that were acknowledged for the first time."""
         self.sent_again = 0
@@ -49,18 +60,32 @@ class Sender(threading.Thread):
 
     def run(self) -> None:
         """Send everything."""
+        due = time.monotonic()
         while self._waiting and not self.failure:
             batch, is_repeated = self._waiting.popleft()
+            if self._rate:
+                time.sleep(max(0.0, due - time.monotonic()))
+                due += len(batch) / self._rate
             if not self._send(batch):
                 self.unanswered += 1
-                self._waiting.insert(self._dice.randrange(len(self._waiting) + 1), (batch, is_repeated))
+                self._put_back(batch, is_repeated)
                 time.sleep(RETRY_AFTER_S)
             elif is_repeated:
                 self.sent_again += len(batch)
             else:
                 self.acknowledged += len(batch)
                 if self._dice.randrange(RESEND_EVERY) == 0:
-                    self._waiting.insert(self._dice.randrange(len(self._waiting) + 1), (batch, True))
+                    self._put_back(batch, True)
+
+    def _put_back(self, batch: Sequence[Made], is_repeated: bool) -> None:
+        place = self._dice.randrange(min(self._reach, len(self._waiting)) + 1)
+        self._waiting.insert(place, (batch, is_repeated))
+
+    def _shuffled(self, batches: Sequence[Sequence[Made]]) -> list[Sequence[Made]]:
+        if self._reach >= len(batches):
+            return self._dice.sample(batches, len(batches))
+        places = sorted((place + self._dice.uniform(0, self._reach), place) for place in range(len(batches)))
+        return [batches[place] for _, place in places]
 
     def _send(self, batch: Sequence[Made]) -> bool:
         """Send one request; False when it has to be sent again."""

@@ -14,6 +14,10 @@ from pathlib import Path
 from page import table, write_between
 from reliability.trial import Plan, Report, Totals, Trial, to_nano_usd
 
+NEAR = 1_024
+"""Calls of one sender between both records of a call: what its exporter remembers of all senders must reach so far."""
+SPREAD_S = 300
+
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 
@@ -31,24 +35,38 @@ def problems(report: Report) -> list[str]:
 
 def render(report: Report, plan: Plan) -> str:
     """Return the figures as Markdown."""
-    true, events, rollup, metrics = map(_sum, (report.true, report.events, report.rollup, report.metrics))
     rows = [
         ("what", "figure"),
         ("calls sent by 8 senders, half over gRPC, half over HTTP", f"{plan.spans:,}"),
-        ("calls sent again after they had been acknowledged", f"{report.sent_again:,}"),
+        ("calls of which a second span told too, half of these in the same trace", f"{plan.doubled * plan.spans:,.0f}"),
+        ("spans sent again after they had been acknowledged", f"{report.sent_again:,}"),
         ("requests without an answer, or refused for a moment, and sent again", f"{report.unanswered:,}"),
         ("`kill -9` of the exporter / outages of the store", f"{report.kills} / {report.outages}"),
-        ("calls lost: store / sums / metrics", _differences(true, (events, rollup, metrics))),
+        losses_row(report),
         ("calls stored twice", f"{report.stored_twice}"),
-        ("true cost", _usd(true)),
-        ("cost in the store", _usd(events)),
-        ("cost by `/api/costs/summary`", _usd(rollup)),
-        ("cost by `/metrics`, to the nano-dollar", _usd(metrics)),
+        cost_row(report),
         ("seconds until all was stored, faults included", f"{report.seconds}"),
         ("calls per second, senders, faults and restarts included", f"{plan.spans / report.seconds:,.0f}"),
         ("peak memory of the exporter", f"{report.peak_mib:.0f} MiB"),
     ]
     return f"{os.cpu_count()} CPUs, Python {platform.python_version()}.\n\n{table(rows)}"
+
+
+def losses_row(report: Report) -> tuple[str, str]:
+    """Say how many calls each place lacks."""
+    true, events, rollup, metrics = _sums(report)
+    lost = " / ".join(str(true.calls - said.calls) for said in (events, rollup, metrics))
+    return "calls lost: store / sums / metrics", lost
+
+
+def cost_row(report: Report) -> tuple[str, str]:
+    """Say what the calls cost, and what each place says that they cost."""
+    said = " / ".join(f"${totals.cost_usd.normalize():f}" for totals in _sums(report))
+    return "true cost / in the store / by `/api/costs/summary` / by `/metrics`, to the nano-dollar", said
+
+
+def _sums(report: Report) -> list[Totals]:
+    return [_sum(by_model) for by_model in (report.true, report.events, report.rollup, report.metrics)]
 
 
 def _sum(by_model: dict[str, Totals]) -> Totals:
@@ -59,19 +77,13 @@ def _sum(by_model: dict[str, Totals]) -> Totals:
     return result
 
 
-def _usd(totals: Totals) -> str:
-    return f"${totals.cost_usd.normalize():f}"
-
-
-def _differences(true: Totals, said: tuple[Totals, ...]) -> str:
-    return " / ".join(str(true.calls - totals.calls) for totals in said)
-
-
 def main() -> None:
     """Run the trial and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spans", type=int, default=1_000_000)
-    plan = Plan(spans=parser.parse_args().spans, batch=512, kills=3, outages=1)
+    plan = Plan(
+        spans=parser.parse_args().spans, batch=512, kills=3, outages=1, doubled=0.1, near=NEAR, spread_s=SPREAD_S
+    )
     with tempfile.TemporaryDirectory() as folder:
         report = Trial(plan, Path(folder)).run()
     sys.stdout.write(f"{render(report, plan)}\n")

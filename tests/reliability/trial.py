@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import clickhouse_connect
 
@@ -18,7 +18,7 @@ from e2e.ports import free_port
 from e2e.traces import metric
 from exporter_process import ExporterProcess
 from reliability.senders import Sender
-from reliability.truth import MODELS, Totals, calls, seen_by_a_framework, truth
+from reliability.truth import MODELS, Made, Totals, calls, seen_by_a_framework, truth
 
 SENDERS = 8
 SERVER = Path(__file__).parent.parent / "store" / "clickhouse_server.py"
@@ -36,6 +36,14 @@ class Plan(NamedTuple):
     seed: int = 1
     doubled: float = 0
     """Share of the calls of which a framework tells too, in some other request."""
+    near: int = 0
+    """How many calls of a sender lie between both records at most, and how far a request is out of order; 0 is any."""
+    spread_s: int = 7_200
+    """How old the calls are at most when the trial begins."""
+    away: tuple[float, float] = (0.3, 0.6)
+    """Of each outage's share of the trial, when the store goes and when it comes back."""
+    rate: float = 0
+    """Calls per second, 0 for as many as possible."""
 
 
 @dataclass(slots=True)
@@ -51,6 +59,14 @@ class Report:
     """Requests whose answer never came, or that were refused for the moment."""
     peak_mib: float
     """The most memory that any of the exporter's processes took."""
+    most_waiting: int
+    """The most calls that were seen to wait for the store."""
+    acknowledged_s: float
+    """From the first call sent until all were acknowledged."""
+    away_s: float
+    """How long the store was away, all outages together."""
+    caught_up_s: float
+    """From the store's last return until all was stored."""
     true: dict[str, Totals]
     events: dict[str, Totals]
     """In the store."""
@@ -73,23 +89,28 @@ class Trial:
         self._server = self._start_server()
         self._exporter = self._start_exporter()
         self._peak_mib = 0.0
+        self._most_waiting = 0
+        self._back_at = time.perf_counter()
+        self._acknowledged_s = 0.0
+        self._away_s = 0.0
+        self._gone_at = 0.0
 
     def run(self) -> Report:
         """Send everything through all faults, wait until it is stored, and read all sums."""
-        made = calls(self._plan.spans, time.time_ns(), self._plan.seed)
+        plan = self._plan
+        made = calls(plan.spans, time.time_ns(), plan.seed, plan.spread_s)
+        doubled = seen_by_a_framework(made, plan.doubled, plan.seed)
         began = time.perf_counter()
-        records = made + seen_by_a_framework(made, self._plan.doubled, self._plan.seed)
-        random.Random(self._plan.seed).shuffle(records)  # noqa: S311 - the same order in every run
-        senders = self._start_senders(
-            [records[at : at + self._plan.batch] for at in range(0, len(records), self._plan.batch)]
-        )
+        senders = self._start_senders(made + doubled)
         try:
             for share, fault in self._faults():
                 self._wait(senders, lambda share=share: _acknowledged(senders) >= share * self._plan.spans)
                 fault()
             self._wait(senders, lambda: not any(sender.is_alive() for sender in senders))
-            self._exporter.wait_until_stored(300)
-            return self._report(senders, truth(made), time.perf_counter() - began)
+            self._acknowledged_s = time.perf_counter() - began
+            self._exporter.wait_until_stored(900)
+            self._note_memory()
+            return self._report(senders, truth(made), began)
         finally:
             for sender in senders:
                 sender.failure = sender.failure or "the trial is over"
@@ -104,14 +125,21 @@ class Trial:
         kills = [((number + 1) / (plan.kills + 1), self._kill) for number in range(plan.kills)]
         outages: list[tuple[float, Callable[[], None]]] = []
         for number in range(plan.outages):
-            begin = (number + 0.3) / plan.outages
-            outages += [(begin, self._stop_server), (begin + 0.3 / plan.outages, self._restart_server)]
+            begin, end = ((number + share) / plan.outages for share in plan.away)
+            outages += [(begin, self._stop_server), (end, self._restart_server)]
         return sorted([*kills, *outages], key=lambda fault: fault[0])
 
-    def _start_senders(self, batches: Sequence[Any]) -> list[Sender]:
+    def _start_senders(self, records: list[Made]) -> list[Sender]:
+        plan = self._plan
         senders = [
-            Sender(batches[number::SENDERS], lambda: (self._grpc_port, self._http_port), number)
-            for number in range(SENDERS)
+            Sender(
+                [own[at : at + plan.batch] for at in range(0, len(own), plan.batch)],
+                lambda: (self._grpc_port, self._http_port),
+                number,
+                plan.near // plan.batch,
+                plan.rate / SENDERS,
+            )
+            for number, own in enumerate(_dealt(records, plan))
         ]
         for sender in senders:
             sender.start()
@@ -147,11 +175,16 @@ class Trial:
     def _stop_server(self) -> None:
         self._server.kill()
         self._server.wait()
+        self._gone_at = time.perf_counter()
 
     def _restart_server(self) -> None:
+        self._most_waiting = max(self._most_waiting, self._exporter.pending_rows())
         self._server = self._start_server()
+        self._back_at = time.perf_counter()
+        self._away_s += self._back_at - self._gone_at
 
-    def _report(self, senders: Sequence[Sender], true: dict[str, Totals], seconds: float) -> Report:
+    def _report(self, senders: Sequence[Sender], true: dict[str, Totals], began: float) -> Report:
+        seconds = time.perf_counter() - began
         events, stored_twice = self._events()
         return Report(
             seconds=round(seconds, 1),
@@ -160,6 +193,10 @@ class Trial:
             sent_again=sum(sender.sent_again for sender in senders),
             unanswered=sum(sender.unanswered for sender in senders),
             peak_mib=round(self._peak_mib, 1),
+            most_waiting=self._most_waiting,
+            acknowledged_s=round(self._acknowledged_s, 1),
+            away_s=round(self._away_s, 1),
+            caught_up_s=round(began + seconds - self._back_at, 1),
             true=true,
             events=events,
             rollup=self._rollup(),
@@ -206,6 +243,21 @@ class Trial:
             )
             for _, model in MODELS
         }
+
+
+def _dealt(records: list[Made], plan: Plan) -> list[list[Made]]:
+    """Deal records to the senders, in the order in which they are sent.
+
+    Where both records of a call have to be near, one sender has both, as a program with two instrumentations has.
+    """
+    dice = random.Random(plan.seed)  # noqa: S311 - the same order in every run
+    if not plan.near:
+        dice.shuffle(records)
+        return [records[number::SENDERS] for number in range(SENDERS)]
+    dealt: list[list[Made]] = [[] for _ in range(SENDERS)]
+    for record in sorted(records, key=lambda each: each.number + dice.uniform(0, plan.near * SENDERS)):
+        dealt[record.number // 2 % SENDERS].append(record)
+    return dealt
 
 
 def to_nano_usd(cost_usd: Decimal) -> Decimal:

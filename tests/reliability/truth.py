@@ -23,7 +23,7 @@ SIZES = ((1_000, 100, 0), (1_873, 317, 1_152), (250_001, 4_096, 200_000))
 
 _SECOND_NS = 1_000_000_000
 _FRAMEWORK = 1 << 40
-"""What the ids of a framework's spans are higher by: they are in traces of their own."""
+"""What the ids of a framework's spans are higher by. Those of odd calls are in the trace of the call, around it."""
 
 
 class Made(NamedTuple):
@@ -58,13 +58,13 @@ class Totals:
         self.cost_usd += cost or 0
 
 
-def calls(count: int, now_ns: int, seed: int) -> list[Made]:
-    """Make calls of the last two hours."""
+def calls(count: int, now_ns: int, seed: int, spread_s: int = 7_200) -> list[Made]:
+    """Make calls of the last `spread_s` seconds."""
     dice = random.Random(seed)  # noqa: S311 - the same calls in every run
     made: list[Made] = []
     for number in range(1, count + 1):
         provider, model = dice.choice(MODELS)
-        end_ns = now_ns - dice.randrange(7_200 * _SECOND_NS)
+        end_ns = now_ns - dice.randrange(spread_s * _SECOND_NS)
         made.append(Made(number, provider, model, dice.choice(SIZES), end_ns))
     return made
 
@@ -107,8 +107,10 @@ def request(made: Sequence[Made]) -> bytes:
 def _span(call: Made) -> Span:
     input_tokens, output_tokens, cached = call.tokens
     is_framework = call.scope.endswith("langchain")
+    is_nested = call.number % 2 == 1
     return Span(
-        trace_id=(call.number + _FRAMEWORK * is_framework).to_bytes(16, "big"),
+        trace_id=(call.number + _FRAMEWORK * (is_framework and not is_nested)).to_bytes(16, "big"),
+        parent_span_id=(call.number + _FRAMEWORK).to_bytes(8, "big") if is_nested and not is_framework else b"",
         span_id=(call.number + _FRAMEWORK * is_framework).to_bytes(8, "big"),
         name=f"chat {call.model}",
         kind=Span.SPAN_KIND_CLIENT,
@@ -119,7 +121,7 @@ def _span(call: Made) -> Span:
             _text("gen_ai.provider.name", call.provider),
             _text("gen_ai.request.model", call.model),
             _text("gen_ai.response.model", call.model),
-            _text("gen_ai.response.id", f"resp-{call.number}"),
+            _text("gen_ai.response.id", f"resp-{call.number:012}"),
             _number("gen_ai.usage.input_tokens", input_tokens),
             _number("gen_ai.usage.output_tokens", output_tokens),
             _number("gen_ai.usage.cache_read.input_tokens", cached),

@@ -1,5 +1,7 @@
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +24,7 @@ from llmlab_exporter.reprice.request import Request
 from llmlab_exporter.store import changes
 from llmlab_exporter.store.flusher import Flusher
 from llmlab_exporter.store.store import Store, open_embedded
+from llmlab_exporter.tally import Tally
 from llmlab_exporter.window import Window
 
 DAY_NS = 86_400 * 10**9
@@ -116,6 +119,24 @@ def test_sampled_calls_keep_their_rate_at_their_new_price(exporter: Exporter) ->
     assert total(Summary(exporter.ledger).all_time()).sampled == {threshold: (10, 5 * 3 * right_price())}
     exporter.reprice()
     assert total(Summary(exporter.ledger).all_time()).sampled == {threshold: (10, 10 * right_price())}
+
+
+def test_features_are_summed_up_at_their_new_price(exporter: Exporter) -> None:
+    exporter.add(mispriced(10, feature="search"))
+    assert by_feature(exporter.ledger) == {"search": (10, 5, 5 * 3 * right_price())}
+    exporter.reprice()
+    assert by_feature(exporter.ledger) == {"search": (10, 0, 10 * right_price())}
+
+
+def by_feature(ledger: Path) -> dict[str, tuple[int, int, int]]:
+    """Return calls, unpriced ones and cost by feature."""
+    question = "SELECT name, requests, unpriced, cost_yocto FROM feature_spend JOIN features ON features.id = feature"
+    sums: dict[str, Tally] = {}
+    with closing(sqlite3.connect(ledger)) as db:
+        for name, requests, unpriced, cost in db.execute(question):
+            part = Tally(requests=requests, unpriced=unpriced, cost_yocto=int(cost))
+            sums.setdefault(name, Tally()).add(part)
+    return {name: (tally.requests, tally.unpriced, tally.cost_yocto) for name, tally in sums.items()}
 
 
 def test_history_is_priced_again_in_the_store_and_in_the_ledger(exporter: Exporter) -> None:

@@ -77,6 +77,7 @@ def test_what_is_not_billed_by_tokens_needs_none(spans: Spans) -> None:
     sdk.track_call("openai", "my-art", images=2, tier="hd 1024x1792")
     told = {name: value for name, value in attributes(spans.calls()[0]).items() if ".usage." in name}
     assert told == {"llmlab.usage.images": 2, "llmlab.usage.source": "reported"}
+    assert spans.calls()[0].name == "image_generation my-art"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
 import json
+import sqlite3
+import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +15,7 @@ from calls import START_NS, line
 from llmlab_exporter.assess import Line
 from llmlab_exporter.batch import batch
 from llmlab_exporter.ledger.book import Book
-from llmlab_exporter.ledger.parcels import pack, unpack
+from llmlab_exporter.ledger.parcels import FORMAT, pack, unpack
 from llmlab_exporter.ledger.writer import Writer
 from llmlab_exporter.store.dead_letter_file import DeadLetterFile
 from llmlab_exporter.store.flusher import Flusher
@@ -268,5 +270,93 @@ def test_rows_of_an_earlier_version_without_a_column_are_stored_beside_those_of_
     writer.run(lambda book: book.commit([older, batch([line(2)]).entry]))
     flusher = flush(writer, lambda: store)
     assert one(store, "SELECT count(), sum(sampling_threshold) FROM {calls}") == (2, 0)
+    flusher.stop(10)
+    writer.stop()
+
+
+def damage(tmp_path: Path, entry: int, change: Callable[[bytearray], None]) -> None:
+    """Change what waits in an entry of the outbox behind the back of the exporter."""
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as db:
+        [payload] = db.execute("SELECT payload FROM outbox WHERE id = ?", (entry,)).fetchone()
+        changed = bytearray(payload)
+        change(changed)
+        db.execute("UPDATE outbox SET payload = ? WHERE id = ?", (bytes(changed), entry))
+    db.close()
+
+
+def flip(payload: bytearray) -> None:
+    payload[len(payload) // 2] ^= 0x40
+
+
+def cut(payload: bytearray) -> None:
+    del payload[11:]
+
+
+def postdate(payload: bytearray) -> None:
+    struct.pack_into("<I", payload, 8, FORMAT + 1)
+
+
+def unseal_and_cut(payload: bytearray) -> None:
+    del payload[:16], payload[200:]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [(flip, "checksum"), (cut, "11 bytes are left"), (postdate, "later LLMLab"), (unseal_and_cut, "damaged")],
+)
+@pytest.mark.parametrize("entry", [1, 2, 3])
+def test_what_cannot_be_read_is_put_aside_and_the_rest_is_stored(
+    tmp_path: Path, store: Store, entry: int, change: Callable[[bytearray], None], reason: str
+) -> None:
+    writer = ledger(tmp_path)
+    for first in (0, 10, 20):
+        writer.commit(batch([line(number) for number in range(first, first + 10)])).result(5)
+    damage(tmp_path, entry, change)
+    file = DeadLetterFile(tmp_path / "dead-letters.jsonl")
+    flusher = flush(writer, lambda: store, file)
+    assert one(store, "SELECT count(), uniqExact(trace_id) FROM {calls}") == (20, 20)
+    assert writer.run(lambda book: (book.dead_letters.count, book.dead_letters.rows)) == (1, 10)
+    assert (flusher.buried_rows, flusher.stored_rows, flusher.error) == (10, 20, "")
+    [letter] = [json.loads(text) for text in file.path.read_text().splitlines()]
+    assert (letter["calls"], letter["call"]) == (10, None)
+    assert reason in letter["reason"]
+    assert flusher.send_again(None) == 10
+    until(lambda: flusher.buried_rows == 20)
+    [again] = writer.run(lambda book: book.dead_letters.latest(10))
+    assert flusher.discard([again.letter_id, 999]) == 10
+    assert writer.run(lambda book: (book.dead_letters.count, book.dead_letters.rows)) == (0, 0)
+    flusher.stop(10)
+    assert not file.path.exists()
+    writer.stop()
+
+
+def test_what_became_unreadable_after_it_was_stored_is_not_stored_again(tmp_path: Path, store: Store) -> None:
+    store.migrate()
+    book = Book(tmp_path / "ledger.sqlite")
+    for number in (1, 2):
+        book.commit([batch([line(number)]).entry])
+    parcel = book.outbox.cut(max_rows=10)
+    assert parcel is not None
+    store.insert(unpack(parcel.payloads), parcel.batch_id)  # and the exporter is killed
+    book.close()
+    damage(tmp_path, 1, flip)
+    writer = ledger(tmp_path)
+    flusher = flush(writer, lambda: store)
+    assert count(store) == 2
+    assert writer.run(lambda book: book.dead_letters.rows) == 1
+    flusher.stop(10)
+    writer.stop()
+
+
+def test_rows_that_were_written_before_there_was_a_seal_are_stored(tmp_path: Path, store: Store) -> None:
+    writer = ledger(tmp_path)
+    writer.commit(batch([line(1)])).result(5)
+
+    def unseal(payload: bytearray) -> None:
+        del payload[:16]
+
+    damage(tmp_path, 1, unseal)
+    flusher = flush(writer, lambda: store)
+    assert count(store) == 1
     flusher.stop(10)
     writer.stop()

@@ -1,5 +1,6 @@
 """Ledgers with a window, without processes: requests go in, and what the store would show comes out."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -76,15 +77,17 @@ class Ledger:
                     if name == "latency"
                     else left[name] - owed[name]
                     for name in left
-                    if name != "sampled"
+                    if name not in {"sampled", "features"}
                 }
             else:
-                left = {name: value for name, value in asdict(tally).items() if name != "sampled"}
+                left = {name: value for name, value in asdict(tally).items() if name not in {"sampled", "features"}}
             if left["requests"]:
                 counters[str(series)] = left
         spend = {model: asdict(one) for model, one in Summary(self._path).all_time().items()}
         store = current(self.payloads)
-        return Outcome(store, spend, counters, sum(1 for row in store.values() if row["duplicate_of"]))
+        by_rule = Counter(row["duplicate_reason"] for row in store.values() if row["duplicate_of"])
+        assert by_rule == self.book.duplicates.by_rule
+        return Outcome(store, spend, counters, by_rule.total())
 
 
 def current(payloads: Iterable[bytes]) -> dict[tuple[Any, ...], dict[str, Any]]:
@@ -94,12 +97,13 @@ def current(payloads: Iterable[bytes]) -> dict[tuple[Any, ...], dict[str, Any]]:
         for row in unpack([payload]).to_pylist():
             version = row.pop("version", 1)
             row.pop("change_id", None)
+            row.pop("reason", None)
             key = tuple(row[name] for name in ("org", "project", "started_at", "trace_id", "span_id"))
             if key not in latest or latest[key][0] < version:
                 latest[key] = version, row
             else:
                 assert latest[key][0] != version, "two rows of one version"
-    return {key: row for key, (_, row) in latest.items() if row["duplicate_of"] != row["span_id"]}
+    return {key: row for key, (_, row) in latest.items() if row["duplicate_reason"] != "moved"}
 
 
 def spent(outcome: Outcome) -> int:

@@ -121,3 +121,40 @@ def test_a_transaction_that_fails_leaves_no_trace(ledger: Ledger, monkeypatch: p
     assert billed(ledger) == [1001]
     ledger.send([sdk(1)])
     assert billed(ledger) == [1]
+
+
+@pytest.mark.parametrize("response_id", ["chatcmpl-998", "resp_412", "7", "cmpl-0"])
+def test_a_number_is_no_id_to_tell_responses_apart_by(ledger: Ledger, response_id: str) -> None:
+    ledger.send([sdk(1, response_id=response_id), sdk(2, response_id=response_id)])
+    ledger.send([sdk(3, response_id=response_id, usage=Usage(5, 5))])
+    assert billed(ledger) == [1, 2, 3]
+
+
+def test_records_of_a_numbered_response_are_joined_by_what_else_they_share(ledger: Ledger) -> None:
+    ledger.send([sdk(1, response_id="chatcmpl-12")])
+    ledger.send([framework(1, response_id="chatcmpl-12")])
+    assert billed(ledger) == [1]
+
+
+@pytest.mark.parametrize(
+    "response_id", ["chatcmpl-1234567890", "resp_0a1", "r1", "chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG"]
+)
+def test_any_other_id_joins_records(ledger: Ledger, response_id: str) -> None:
+    ledger.send([sdk(1, response_id=response_id)])
+    ledger.send([framework(1, response_id=response_id)._replace(service="elsewhere")])
+    assert billed(ledger) == [1]
+
+
+def test_a_crowd_of_alike_calls_does_not_hide_who_is_the_same(ledger: Ledger) -> None:
+    numbers = range(1, 2_501)
+    by_sdk = [sdk(number) for number in numbers]
+    by_framework = [
+        framework(number)._replace(
+            trace_id=(number + 1_000_000).to_bytes(16, "big"), span_id=(number + 1_000_000).to_bytes(8, "big")
+        )
+        for number in numbers
+    ]
+    ledger.send(*(by_sdk[at : at + 500] for at in range(0, 2_500, 500)))
+    ledger.send(*(by_framework[at : at + 500] for at in range(0, 2_500, 500)))
+    assert billed(ledger) == list(numbers)
+    assert ledger.window.cut_short == 0

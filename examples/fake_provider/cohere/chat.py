@@ -1,4 +1,7 @@
-"""`POST /chat` of both versions: one body, or a stream of lines of JSON (1) or of server-sent events (2)."""
+"""`POST /chat` of both versions: one body, or a stream of lines of JSON (1) or of server-sent events (2).
+
+Who accepts only `application/json` gets lines of JSON from the second version too, as LiteLLM expects them of it.
+"""
 
 import asyncio
 import json
@@ -56,16 +59,17 @@ class _Delivery:
 
     def stream(self) -> Response:
         kind = TruncatedResponse if self.manner == "truncated" else StreamingResponse
-        return kind(self._events(), media_type="text/event-stream" if self._is_second else "application/stream+json")
+        return kind(self._events(), media_type="text/event-stream" if self._sends_events else "application/stream+json")
 
     async def _events(self) -> AsyncIterator[bytes]:
         pieces, reason = self._answer()
         given = pieces[: len(pieces) // 2] if self.manner in {"truncated", "ends-early"} else pieces
         name = secrets.token_hex(8)
-        write, opening, saying, ending = (
-            (_event, _opening_of_2, _saying_of_2, _ending_of_2)
+        write = _event if self._sends_events else _line
+        opening, saying, ending = (
+            (_opening_of_2, _saying_of_2, _ending_of_2)
             if self._is_second
-            else (_line, _opening_of_1, _saying_of_1, _ending_of_1)
+            else (_opening_of_1, _saying_of_1, _ending_of_1)
         )
         said = 0
         try:
@@ -86,6 +90,10 @@ class _Delivery:
     @property
     def _is_second(self) -> bool:
         return self.exchange.path.startswith("/v2/")
+
+    @property
+    def _sends_events(self) -> bool:
+        return self._is_second and self.exchange.headers.get("accept") != "application/json"
 
     def _answer(self) -> tuple[list[str], str]:
         words = (self.exchange.headers.get("x-fake-reply") or f"You asked: {self._question()}").split(" ")

@@ -33,7 +33,7 @@ _EQUAL = {
     "run": "run_id",
 }
 """Parameters and the columns that they select by."""
-_PARAMETERS = (*_EQUAL, "from", "to", "trace_id", "unpriced", "limit", "cursor")
+_PARAMETERS = (*_EQUAL, "from", "to", "trace_id", "unpriced", "duplicates", "limit", "cursor")
 _HINT = "ask like this: /api/calls?model=gpt-5-mini&from=2026-11-01&limit=50"
 _TOKENS_PER_PRICE = 1_000_000
 
@@ -83,18 +83,24 @@ def _wanted(query: Mapping[str, str]) -> tuple[Wanted, int]:
     limit = query.get("limit", "50")
     if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= MAX_LIMIT:
         raise ValueError(f"limit={limit!r} is not a number from 1 to {MAX_LIMIT}")
-    unpriced = query.get("unpriced", "false")
-    if unpriced not in {"true", "false"}:
-        raise ValueError(f"unpriced={unpriced!r} is neither true nor false")
     wanted = Wanted(
         equal={column: query[name] for name, column in _EQUAL.items() if name in query},
         since=_moment(query, "from"),
         until=_moment(query, "to"),
         trace_id=_id(query["trace_id"], 16) if "trace_id" in query else b"",
-        unpriced=unpriced == "true",
+        unpriced=_truth(query, "unpriced") or False,
+        duplicates=_truth(query, "duplicates"),
         behind=_position(query["cursor"]) if "cursor" in query else None,
     )
     return wanted, int(limit)
+
+
+def _truth(query: Mapping[str, str], name: str) -> bool | None:
+    """Return a parameter that is true or false; None when it was not given."""
+    given = query.get(name)
+    if given not in {None, "true", "false"}:
+        raise ValueError(f"{name}={given!r} is neither true nor false")
+    return None if given is None else given == "true"
 
 
 def _moment(query: Mapping[str, str], name: str) -> datetime | None:
@@ -160,7 +166,19 @@ def _brief(call: Mapping[str, Any]) -> dict[str, Any]:
         "input_tokens": call["input_tokens"],
         "output_tokens": call["output_tokens"],
         "billable": call["billable"],
+        **_repetition(call),
         **_provenance(call),
+        "version": call["version"],
+        "change_id": call["change_id"] or None,
+    }
+
+
+def _repetition(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Say which span is billed instead of this one, and by which rule that was found."""
+    duplicate_of: bytes | None = call["duplicate_of"]
+    return {
+        "duplicate_of": duplicate_of.hex() if duplicate_of else None,
+        "duplicate_reason": call["duplicate_reason"] or None,
     }
 
 
@@ -180,11 +198,9 @@ def _provenance(call: Mapping[str, Any]) -> dict[str, Any]:
 def _full(call: Mapping[str, Any], earlier: list[dict[str, Any]]) -> dict[str, Any]:
     """Write all that is known of a call."""
     usage = Usage._make(call[usage_column(field)] for field in Usage._fields)
-    duplicate_of: bytes | None = call["duplicate_of"]
     return _brief(call) | {
         "ended_at": _time(call["ended_at"]),
         "parent_span_id": call["parent_span_id"].hex() if any(call["parent_span_id"]) else None,
-        "duplicate_of": duplicate_of.hex() if duplicate_of else None,
         "org": call["org"],
         "environment": call["environment"] or None,
         "session": call["session_id"] or None,
@@ -208,8 +224,6 @@ def _full(call: Mapping[str, Any], earlier: list[dict[str, Any]]) -> dict[str, A
         "claimed_cost": _amount(call["claimed_cost_usd"]),
         "cost_parts": [_part(part) for part in parts(call["rate"], usage)],
         "rate": call["rate"] or None,
-        "version": call["version"],
-        "change_id": call["change_id"] or None,
         "earlier_versions": [_earlier(version) for version in earlier],
     }
 
@@ -231,7 +245,7 @@ def _part(part: Part) -> dict[str, Any]:
 
 
 def _earlier(version: Mapping[str, Any]) -> dict[str, Any]:
-    return _provenance(version) | {
+    return {"billable": version["billable"], **_repetition(version), **_provenance(version)} | {
         "version": version["version"],
         "change_id": version["change_id"] or None,
         "replaced_by": version["replaced_by"],

@@ -1,6 +1,6 @@
 """`GET /api/costs/summary`: what was spent today, this month, ever, and on which models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
@@ -11,8 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from llmlab_exporter.api.budgets import described, main_budget
 from llmlab_exporter.api.exact_json import ExactJSON, bad_request, money
 from llmlab_exporter.api.sampling import sampling
+from llmlab_exporter.budgets.status import Status
 from llmlab_exporter.ledger.summary import ByModel, Spend, Summary, merge, total
 
 MAX_DAYS = 366
@@ -30,7 +32,12 @@ class _Question:
     """Whether to say, too, what the calls that stand for others amount to."""
 
 
-def routes(summary: Summary, pipeline_state: PipelineState, catalogue: Callable[[], str]) -> list[Route]:
+def routes(
+    summary: Summary,
+    pipeline_state: PipelineState,
+    catalogue: Callable[[], str],
+    budgets: Callable[[], Sequence[Status]] = tuple,
+) -> list[Route]:
     """Return the cost routes. `catalogue` names the prices that apply to calls that arrive now."""
 
     async def costs_summary(request: Request) -> Response:
@@ -39,7 +46,7 @@ def routes(summary: Summary, pipeline_state: PipelineState, catalogue: Callable[
         except ValueError as error:
             return bad_request(str(error), "ask like this: /api/costs/summary?days=30&tz=Europe/Berlin")
         answer = await run_in_threadpool(_answer, summary, question, catalogue())
-        return ExactJSON(answer | {"pipeline": pipeline_state()})
+        return ExactJSON(answer | await run_in_threadpool(_budgets, budgets) | {"pipeline": pipeline_state()})
 
     return [Route("/api/costs/summary", costs_summary)]
 
@@ -84,8 +91,12 @@ def _answer(summary: Summary, question: _Question, catalogue: str) -> dict[str, 
         **_groups(by_model),
         "sampling": sampling(periods | {"window": total(by_model)}, by_model, extrapolate=question.extrapolate),
         "daily_trend": [_day(day, groups) for day, groups in window.items()],
-        "budget_status": None,
     }
+
+
+def _budgets(budgets: Callable[[], Sequence[Status]]) -> dict[str, Any]:
+    statuses = budgets()
+    return {"budget_status": main_budget(statuses), "budgets": [described(status) for status in statuses]}
 
 
 def _provenance(spend: Spend, catalogue: str) -> dict[str, Any]:

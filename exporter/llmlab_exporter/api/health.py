@@ -20,6 +20,8 @@ GET  /api/costs/summary   what was spent: ?days=30&tz=UTC
 GET  /api/calls           single calls; /api/calls/TRACE/SPAN shows what a cost rests on
 POST /api/reprice         price history again; GET and DELETE /api/reprice/ID
 POST /api/prune           forget old calls
+GET  /api/budgets         budgets; POST sets one, DELETE /api/budgets/NAME removes it
+GET  /api/budgets/status  how much of each is spent, and where it leads
 GET  /api/dead-letters    calls that the store refused; POST /api/dead-letters/retry
 GET  /api/recommendations cost-saving tips (none yet)
 GET  /metrics             for Prometheus

@@ -11,7 +11,10 @@ from platformdirs import user_data_path
 from llmlab._version import __version__
 from llmlab_exporter.app import Ports, serve
 from llmlab_exporter.config import Config, StartupError
+from llmlab_exporter.garbage import look_less_often
 from llmlab_exporter.ledger.recent import MAX_CALLS
+from llmlab_exporter.new_series import HOLD_S
+from llmlab_exporter.sql.users import FIRST_USER, token_path
 
 _PORT = click.IntRange(0, 65535)
 _MIB = 1024 * 1024
@@ -20,13 +23,23 @@ _MIB = 1024 * 1024
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), envvar="LLMLAB_DATA", help="Directory for the data.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
+@click.option(
+    "--trust-network",
+    is_flag=True,
+    envvar="LLMLAB_TRUST_NETWORK",
+    help="Let --host be any address: everybody who reaches it may read and write. For a network of containers.",
+)
 @click.option("--grpc-port", type=_PORT, default=4317, show_default=True, help="OTLP/gRPC; 0 picks a free port.")
 @click.option("--http-port", type=_PORT, default=4318, show_default=True, help="OTLP/HTTP, API and metrics; 0: free.")
+@click.option("--sql-port", type=_PORT, help="SQL for Grafana; 0: free.  [default: 8123, or a free one]")
 @click.option(
     "--clickhouse-url", default="", envvar="LLMLAB_CLICKHOUSE_URL", help="Server instead of the embedded one."
 )
 @click.option(
     "--prices", type=click.Path(path_type=Path), envvar="LLMLAB_PRICES", help="Your own prices and discounts (YAML)."
+)
+@click.option(
+    "--budgets", type=click.Path(path_type=Path), envvar="LLMLAB_BUDGETS", help="Budgets kept in a file (YAML)."
 )
 @click.option("--max-body-mib", type=click.IntRange(1, 256), default=16, show_default=True, help="Largest request.")
 @click.option(
@@ -60,20 +73,33 @@ _MIB = 1024 * 1024
     help="Calls remembered for that, about 2 KB each.",
 )
 @click.option(
+    "--hold-new-series",
+    type=click.FloatRange(0, 3600),
+    default=HOLD_S,
+    envvar="LLMLAB_HOLD_NEW_SERIES",
+    show_default=True,
+    metavar="SECONDS",
+    help="How long metrics show a new series at 0: two scrapes, or Prometheus misses its first calls.",
+)
+@click.option(
     "--ready-file", type=click.Path(path_type=Path), help="Write the ports to this file, as JSON, when ready."
 )
 def up(
     data: Path | None,
     host: str,
+    trust_network: bool,
     grpc_port: int,
     http_port: int,
+    sql_port: int | None,
     clickhouse_url: str,
     prices: Path | None,
+    budgets: Path | None,
     max_body_mib: int,
     retention_days: int,
     min_free_mib: int | None,
     window_minutes: int,
     window_calls: int,
+    hold_new_series: float,
     ready_file: Path | None,
 ) -> None:
     """Receive spans, price them and store them, until Ctrl-C."""
@@ -84,17 +110,22 @@ def up(
         host=host,
         grpc_port=grpc_port,
         http_port=http_port,
+        sql_port=sql_port,
         clickhouse_url=clickhouse_url,
         prices=prices,
+        budgets=budgets,
         max_body_bytes=max_body_mib * _MIB,
         retention_days=retention_days,
         min_free_bytes=None if min_free_mib is None else min_free_mib * _MIB,
         window_s=window_minutes * 60,
         window_calls=window_calls,
+        hold_new_series_s=hold_new_series,
         ready_file=ready_file,
     )
     try:
-        _check_loopback(host)
+        if not trust_network:
+            _check_loopback(host)
+        look_less_often()
         serve(config, lambda ports: click.echo(_welcome(config, ports)))
     except StartupError as error:
         click.echo(f"error: {error}\nhint: {error.hint}", err=True)
@@ -109,8 +140,16 @@ def _check_loopback(host: str) -> None:
     if not loopback:
         raise StartupError(
             f"{host} is not a loopback address, and the exporter has no access control yet",
-            "listen on 127.0.0.1 and put a collector or a proxy with authentication in front",
+            "listen on 127.0.0.1 and put a collector or a proxy with authentication in front; "
+            "where only your own services reach the address, --trust-network permits it",
         )
+
+
+def _sql_line(config: Config, ports: Ports) -> str:
+    if ports.sql is None:
+        return ""
+    token = token_path(config.data)
+    return f"  SQL         http://{config.host}:{ports.sql}, user {FIRST_USER}, token in {token}\n"
 
 
 def _welcome(config: Config, ports: Ports) -> str:
@@ -120,7 +159,7 @@ def _welcome(config: Config, ports: Ports) -> str:
   OTLP/HTTP   {url}
   OTLP/gRPC   {config.host}:{ports.grpc}
   metrics     {url}/metrics
-  data        {config.data}
+{_sql_line(config, ports)}  data        {config.data}
 
 Run an application against it:
 

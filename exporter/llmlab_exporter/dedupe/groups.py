@@ -7,10 +7,14 @@ from llmlab_exporter.dedupe.rule import Group, Identity, by_preference, source_o
 
 
 class Groups:
-    """Spans that are one call. A group has one span of each source at most, and one response id."""
+    """Spans that are one call. A group has one span of each source at most, and one response id.
 
-    def __init__(self, calls: Sequence[Call]) -> None:
+    Where the spans are `nested`, each service may have one: a proxy may give its client an id of its own.
+    """
+
+    def __init__(self, calls: Sequence[Call], *, nested: bool = False) -> None:
         self._calls = calls
+        self._nested = nested
         self._groups: dict[int, list[int]] = {}
 
     def join(self, one: int, other: int) -> bool:
@@ -34,5 +38,8 @@ class Groups:
 
     def _fit(self, group: Sequence[int]) -> bool:
         members = [self._calls[position] for position in group]
-        response_ids = {call.reading.response_id for call in members} - {""}
-        return len({source_of(call) for call in members}) == len(members) and len(response_ids) <= 1
+        if len({source_of(call) for call in members}) < len(members):
+            return False
+        ids = {(call.service if self._nested else "", call.reading.response_id) for call in members}
+        places = [place for place, response_id in ids if response_id]
+        return len(set(places)) == len(places)

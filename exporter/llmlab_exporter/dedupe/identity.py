@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from llmlab_exporter.call import Call
-from llmlab_exporter.dedupe.rule import Group, by_preference, depths_of, identity_of, tenant_of
+from llmlab_exporter.dedupe.rule import Group, by_preference, depths_of, identity_of, response_of, tenant_of
 
 
 def same_span(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[Group]:
@@ -24,7 +24,7 @@ def same_response(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[G
 
 
 def _response(call: Call) -> Hashable:
-    response_id = call.reading.response_id
+    response_id = response_of(call)
     return (*tenant_of(call), response_id) if response_id else None
 
 

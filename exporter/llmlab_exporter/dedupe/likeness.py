@@ -20,6 +20,10 @@ _MAX_LEVELS = 64
 _RECORD_DELAY_NS = 10 * 10**9
 """Within which the record of a finished stream is made."""
 
+_MAX_SLACK_NS = 50 * 10**6
+"""By how much, but no more than a quarter of its time, a record of a call may begin before or end after one around it:
+callbacks have clocks of their own, which count in milliseconds, and some streams are ended from within."""
+
 _MAX_TRIED = 64
 """How many spans are looked at to find one: more do not run at once in one service with the same usage, and a sender
 who forges more must not buy time that grows with their square."""
@@ -33,7 +37,7 @@ def same_work_below(calls: Sequence[Call], positions: Sequence[int]) -> Iterable
     if not billable:
         return ()
     spans = {identity_of(call): position for position, call in enumerate(calls)}
-    groups = Groups(calls)
+    groups = Groups(calls, nested=True)
     allowed = set(billable)
     depths = depths_of(calls)
     for position in sorted(billable, key=lambda each: -depths[identity_of(calls[each])]):
@@ -54,8 +58,9 @@ def same_interval(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[G
         return ()
     groups = Groups(calls)
     for bucket in _buckets(calls, billable, _work):
-        for outer, inner in permutations(_by_source(calls, bucket), 2):
-            _join_contained(calls, groups, outer, inner)
+        for max_slack_ns in (0, _MAX_SLACK_NS):
+            for outer, inner in permutations(_by_source(calls, bucket), 2):
+                _join_contained(calls, groups, outer, inner, max_slack_ns=max_slack_ns)
         _join_records(calls, groups, bucket)
     for bucket in _buckets(calls, billable, _place):
         silent = [position for position in bucket if _is_silent(calls[position])]
@@ -200,16 +205,18 @@ def _join_contained(
     outer: Sequence[int],
     inner: Sequence[int],
     same: Callable[[Call, Call], bool] = lambda _one, _other: True,
+    max_slack_ns: int = 0,
 ) -> None:
-    """Pair each inner span with that outer one around it that ends first."""
+    """Pair each inner span with that outer one around it that ends first, give or take some slack."""
     outer = sorted(outer, key=lambda position: calls[position].end_ns)
     ends = [calls[position].end_ns for position in outer]
     for position in sorted(inner, key=lambda each: calls[each].start_ns):
         call = calls[position]
-        first = bisect_left(ends, call.end_ns)
+        slack_ns = min(max_slack_ns, (call.end_ns - call.start_ns) // 4)
+        first = bisect_left(ends, call.end_ns - slack_ns)
         for candidate in outer[first : first + _MAX_TRIED]:
             around = calls[candidate]
-            if around.start_ns <= call.start_ns and same(around, call) and groups.join(candidate, position):
+            if around.start_ns - slack_ns <= call.start_ns and same(around, call) and groups.join(candidate, position):
                 break
 
 

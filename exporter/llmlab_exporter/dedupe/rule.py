@@ -1,5 +1,6 @@
 """What rules of sameness have in common."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from llmlab_exporter.call import Call, Reading
@@ -9,6 +10,9 @@ Group = Sequence[int]
 
 Rule = Callable[[Sequence[Call], Sequence[int]], Iterable[Group]]
 """Finds groups among the calls at the given positions."""
+
+_SHORT = 20
+_NUMBER = re.compile(r"(?:[A-Za-z]+[-_])?\d{1,9}")
 
 OWN_DIALECT = "llmlab"
 """The dialect of LLMLab's own instrumentation."""
@@ -30,6 +34,16 @@ def identity_of(call: Call) -> Identity:
 def source_of(call: Call) -> Source:
     """Who made the span. Two spans from one source are two calls, unless they tell of one response."""
     return call.scope, call.reading.layer
+
+
+def response_of(call: Call) -> str:
+    """Return the id of the response that a call tells of, "" when it is none to tell responses apart by.
+
+    Some servers number their responses, or take one of a thousand numbers at random: Ollama's are `chatcmpl-0` to
+    `chatcmpl-998` (`rand.Intn(999)` in ollama/ollama), and two calls soon have the same.
+    """
+    response_id = call.reading.response_id
+    return "" if len(response_id) < _SHORT and _NUMBER.fullmatch(response_id) else response_id
 
 
 def by_preference(calls: Sequence[Call], group: Iterable[int], depths: dict[Identity, int]) -> Group:

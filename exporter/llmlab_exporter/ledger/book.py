@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from llmlab_exporter.ledger.budget_records import BudgetRecords
 from llmlab_exporter.ledger.changes import Changes
 from llmlab_exporter.ledger.dead_letters import DeadLetters
 from llmlab_exporter.ledger.duplicates import Duplicates
@@ -29,6 +30,8 @@ class Entry:
     """The rows as an Arrow IPC stream."""
     duplicates: Mapping[str, int] = field(default_factory=dict[str, int])
     """Calls that were found to repeat others, by the rule that found it."""
+    no_duplicates: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Calls committed before of which a rule no longer says that they repeat others, by that rule."""
     differences: Tallies = field(default_factory=Tallies)
     """What corrections change in the sums; may be negative."""
     corrections: int = 0
@@ -52,6 +55,7 @@ class Book:
         self.duplicates = Duplicates(self._db)
         self.dead_letters = DeadLetters(self._db, self.outbox)
         self.changes = Changes(self._db)
+        self.budgets = BudgetRecords(self._db)
         self.redelivered = self._redelivered()
         """Spans that were sent again after they had been committed, ever."""
 
@@ -70,7 +74,7 @@ class Book:
             changed |= self.totals.write((entry.tallies for entry in entries), changed)
             for entry in entries:
                 self.outbox.add(entry.rows, entry.payload)
-                self.duplicates.add(entry.duplicates, entry.corrections)
+                self.duplicates.add(entry.duplicates, entry.no_duplicates, entry.corrections)
             self._db.execute("UPDATE counters SET value = value + ? WHERE name = 'redelivered'", (redelivered,))
             self._db.execute("COMMIT")
         except BaseException:
@@ -81,6 +85,11 @@ class Book:
         self.redelivered += redelivered
         self.duplicates.keep()
         return True
+
+    def count_redelivered(self, spans: int) -> None:
+        """Count spans that were sent again, and are not part of any entry."""
+        self._db.execute("UPDATE counters SET value = value + ? WHERE name = 'redelivered'", (spans,))
+        self.redelivered += spans
 
     def advance_change(
         self,

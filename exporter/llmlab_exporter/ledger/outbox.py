@@ -75,13 +75,26 @@ class Outbox:
         query = "SELECT batch_id FROM outbox WHERE batch_id IS NOT NULL GROUP BY batch_id ORDER BY min(id)"
         return [batch_id for (batch_id,) in self._db.execute(query)]
 
-    def divide(self, batch_id: str, parts: Sequence[tuple[int, bytes]]) -> None:
-        """Replace a parcel by several, each of one entry, inside the open transaction."""
+    def divide(self, batch_id: str, parts: Sequence[tuple[int, bytes]], stored: tuple[int, bytes]) -> None:
+        """Replace a parcel by several, each of one entry, inside the open transaction.
+
+        `stored` are those of its rows that the store has: their number, and they as a payload.
+        """
+        self._recent.remember_part(batch_id, *stored)
         for rows, payload in parts:
             insert = "INSERT INTO outbox (rows, payload) VALUES (?, ?) RETURNING id"
             (row_id,) = self._db.execute(insert, (rows, payload)).fetchone()
             self._db.execute("UPDATE outbox SET batch_id = ? WHERE id = ?", (f"{self._ledger_id}-{row_id}", row_id))
         self._db.execute("DELETE FROM outbox WHERE batch_id = ?", (batch_id,))
+
+    def take_entry(self, batch_id: str, place: int) -> tuple[int, bytes]:
+        """Take one entry of a parcel out of the queue, inside the open transaction: its number of rows, its payload."""
+        taken = (
+            "DELETE FROM outbox WHERE id = (SELECT id FROM outbox WHERE batch_id = ? ORDER BY id LIMIT 1 OFFSET ?) "
+            "RETURNING rows, payload"
+        )
+        [(rows, payload)] = self._db.execute(taken, (batch_id, place)).fetchall()
+        return rows, payload
 
     def finish(self, batch_id: str) -> None:
         """Forget a parcel that the store has."""

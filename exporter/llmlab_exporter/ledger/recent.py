@@ -47,6 +47,13 @@ class Recent:
         )
         self._forget()
 
+    def remember_part(self, batch_id: str, rows: int, payload: bytes) -> None:
+        """Remember those rows of a parcel that the store has, in the parcel's place."""
+        if rows:
+            insert = "INSERT OR REPLACE INTO recent SELECT min(id), ?, ?, ? FROM outbox WHERE batch_id = ?"
+            self._db.execute(insert, (int(self._now()), rows, payload, batch_id))
+            self._forget()
+
     def add(self, rows: int, payload: bytes) -> None:
         """Remember rows that the store gets in another way than through the outbox."""
         if rows:
@@ -57,12 +64,34 @@ class Recent:
             self.load()
 
     def payloads(self) -> Iterator[bytes]:
-        """Yield everything that is remembered, and what waits for the store, the oldest first."""
+        """Yield what is remembered, and what waits for the store, the oldest first: enough to recall the latest calls.
+
+        After a long outage of the store much more is waiting than can be remembered. Then only its end is read, and
+        what was repriced, of which there may be earlier versions in it.
+        """
         query = (
             "SELECT payload FROM (SELECT id, payload FROM recent UNION ALL SELECT id, payload FROM outbox) ORDER BY id"
         )
-        for (payload,) in self._db.execute(query):
+        first_id = self._first_that_matters()
+        if first_id is not None:
+            query = (
+                "SELECT payload FROM (SELECT id, payload FROM recent WHERE id < 0 "
+                "UNION ALL SELECT id, payload FROM outbox WHERE batch_id IS NULL AND id >= ?) ORDER BY id"
+            )
+        for (payload,) in self._db.execute(query, () if first_id is None else (first_id,)):
             yield payload
+
+    def _first_that_matters(self) -> int | None:
+        """Return the first entry from which on as many rows wait as are remembered, None when fewer do.
+
+        Only entries that no parcel has are in the order in which they were committed: a parcel may be divided.
+        """
+        rows = 0
+        for row_id, count in self._db.execute("SELECT id, rows FROM outbox WHERE batch_id IS NULL ORDER BY id DESC"):
+            rows += count
+            if rows >= self._limits.calls:
+                return row_id
+        return None
 
     def _forget(self) -> None:
         """Forget what is too old or too much."""

@@ -2,9 +2,9 @@
 
 import sqlite3
 
-from llmlab_exporter.tally import Tally
+from llmlab_exporter.tally import BESIDE, Tally
 
-SUMS = tuple(name for name in Tally.__dataclass_fields__ if name not in {"cost_yocto", "latency", "sampled"})
+SUMS = tuple(name for name in Tally.__dataclass_fields__ if name not in BESIDE | {"cost_yocto"})
 """The integer columns of a tally. Cost is text, since SQLite's integers end at 64 bits, and sums must be exact."""
 
 MIGRATIONS: tuple[str, ...] = (
@@ -73,6 +73,31 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE duplicates (rule TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO counters VALUES ('corrections', 0);
     ALTER TABLE series ADD COLUMN held_back TEXT;
+    """,
+    """
+    -- `count` is what is true now, `decided` how often a rule said so, ever.
+    ALTER TABLE duplicates ADD COLUMN decided INTEGER NOT NULL DEFAULT 0;
+    UPDATE duplicates SET decided = count;
+
+    ALTER TABLE dead_letters ADD COLUMN rows INTEGER NOT NULL DEFAULT 1;
+    """,
+    """
+    -- When the exporter first knew the series, Unix seconds: new ones are shown at 0 at first (new_series.py).
+    ALTER TABLE series ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+    """,
+    """
+    -- A part of `spend`: calls that say what they are for (features.py). What was spent before is not told apart.
+    CREATE TABLE features (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, since INTEGER NOT NULL);
+    CREATE TABLE feature_spend (
+        bucket INTEGER NOT NULL, series INTEGER NOT NULL REFERENCES series (id),
+        feature INTEGER NOT NULL REFERENCES features (id),
+        requests INTEGER NOT NULL, unpriced INTEGER NOT NULL, cost_yocto TEXT NOT NULL,
+        PRIMARY KEY (bucket, series, feature)
+    ) WITHOUT ROWID;
+    INSERT INTO counters VALUES ('overflowed_features', 0);
+    INSERT INTO meta SELECT 'features_since', strftime('%s', 'now') WHERE EXISTS (SELECT 1 FROM spend);
+
+    CREATE TABLE budgets (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, document TEXT NOT NULL);
     """,
 )
 

@@ -2,9 +2,12 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
+from llmlab_exporter.ledger.features import Features
+from llmlab_exporter.ledger.feed import Feed, SpendChange
 from llmlab_exporter.ledger.schema import SUMS
 from llmlab_exporter.tally import Sampled, Series, Tallies, Tally, add_sampled
 
@@ -25,29 +28,40 @@ class Totals:
         self._ids: dict[Series, int] = {}
         self.by_series: dict[Series, Tally] = {}
         """Its tallies are replaced, never edited, so that another thread may read a copy of the dict."""
+        self.created_at: dict[Series, int] = {}
+        """When each series came into being, Unix seconds."""
         self.held_back: dict[Series, Tally] = {}
         """What `by_series` is ahead of the truth since calls turned out to be repetitions; nothing is below 0 in it."""
         self.overflowed = 0
         """Calls that were summed up under `other`, ever."""
+        self.features = Features(db)
+        self.feed = Feed()
+        """What commits did to the spend."""
         self._overflowing = 0
+        self._written: list[SpendChange] = []
         self.load()
 
     def load(self) -> None:
         """Read everything from the disk."""
         self._ids.clear()
-        columns = ", ".join(("id", "held_back", *Series._fields, *SUMS, "cost_yocto", "latency"))
+        self._written = []
+        self.features.load()
+        columns = ", ".join(("id", "held_back", "created_at", *Series._fields, *SUMS, "cost_yocto", "latency"))
         held_back: dict[Series, Tally] = {}
+        created_at: dict[Series, int] = {}
         totals: dict[Series, Tally] = {}
         labels = len(Series._fields)
-        for row_id, held, *row in self._db.execute(f"SELECT {columns} FROM series"):  # noqa: S608 - our own names
+        for row_id, held, created, *row in self._db.execute(f"SELECT {columns} FROM series"):  # noqa: S608 - our own names
             series = Series(*row[:labels])
             self._ids[series] = row_id
+            created_at[series] = created
             if held is not None:
                 held_back[series] = Tally(**json.loads(held))
             sums = dict(zip(SUMS, row[labels:-2], strict=True))
             totals[series] = Tally(**sums, cost_yocto=int(row[-2]), latency=json.loads(row[-1]))
         self.by_series = totals
         self.held_back = held_back
+        self.created_at = created_at
         (self.overflowed,) = self._db.execute("SELECT value FROM counters WHERE name = 'overflowed'").fetchone()
 
     def write(self, entries: Iterable[Tallies], corrected: Mapping[Series, Tally]) -> dict[Series, Tally]:
@@ -73,7 +87,7 @@ class Totals:
                 tally.add(before)
             self._write_total(series, tally)
         for (bucket, series), tally in spend.items():
-            self._add_spend(bucket, self._ids[series], tally)
+            self._add_spend(bucket, series, tally)
         return changed
 
     def correct(self, entries: Iterable[Tallies]) -> dict[Series, Tally]:
@@ -88,7 +102,7 @@ class Totals:
             by_series.setdefault(kept, Tally()).add(difference)
             if kept not in self._ids:
                 self._write_total(kept, Tally())
-            self._add_spend(bucket, self._ids[kept], difference)
+            self._add_spend(bucket, kept, difference)
             self._drop_empty(bucket, self._ids[kept])
         for series, difference in by_series.items():
             self._net(series, difference)
@@ -123,16 +137,25 @@ class Totals:
             if kept not in self._ids:
                 new[kept] = Tally()
                 self._write_total(kept, new[kept])
-            self._add_spend(bucket, self._ids[kept], difference)
+            self._add_spend(bucket, kept, difference, is_new=False)
         return new
 
     def forget(self, before_s: int) -> None:
         """Drop the spend of before a moment (Unix seconds). The totals stay: counters do not fall."""
+        known = self._db.execute("SELECT value FROM meta WHERE name = 'spend_since'").fetchone()
+        since = max(before_s, int(known[0]) if known else 0)
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('spend_since', ?)", (str(since),))
         self._db.execute("DELETE FROM spend WHERE bucket < ?", (before_s,))
+        self.features.forget(before_s)
+        self.feed.lose()
 
     def keep(self, changed: dict[Series, Tally]) -> None:
         """Make written totals visible, after the commit."""
+        for tally in changed.values():
+            tally.features = None  # kept per quarter of an hour only
         self.by_series.update(changed)
+        self.feed.give(self._written)
+        self._written = []
         self.overflowed += self._overflowing
         self._overflowing = 0
 
@@ -154,13 +177,19 @@ class Totals:
             update = f"UPDATE series SET {changes} WHERE id = ?"  # noqa: S608 - our own names
             self._db.execute(update, (*values, self._ids[series]))
             return
-        columns = (*Series._fields, *names)
+        columns = ("created_at", *Series._fields, *names)
         marks = ", ".join("?" * len(columns))
         insert = f"INSERT INTO series ({', '.join(columns)}) VALUES ({marks}) RETURNING id"  # noqa: S608 - our own names
-        (self._ids[series],) = self._db.execute(insert, (*series, *values)).fetchone()
+        self.created_at[series] = int(time.time())
+        row = (self.created_at[series], *series, *values)
+        (self._ids[series],) = self._db.execute(insert, row).fetchone()
 
-    def _add_spend(self, bucket: int, series_id: int, tally: Tally) -> None:
-        place = (bucket, series_id)
+    def _add_spend(self, bucket: int, series: Series, tally: Tally, *, is_new: bool = True) -> None:
+        place = (bucket, self._ids[series])
+        features = self.features.add(*place, tally.features) if tally.features else {}
+        if self.feed.is_open:
+            change = SpendChange(bucket, series, tally.requests, tally.unpriced, tally.cost_yocto, features, is_new)
+            self._written.append(change)
         sums = tuple(getattr(tally, name) for name in SUMS)
         question = "SELECT cost_yocto, sampled FROM spend WHERE bucket = ? AND series = ?"
         found = self._db.execute(question, place).fetchone()

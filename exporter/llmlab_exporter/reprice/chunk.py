@@ -16,7 +16,7 @@ from llmlab_exporter.rates import rate_text
 from llmlab_exporter.reprice.reading import COLUMNS, Cursor
 from llmlab_exporter.reprice.report import Report
 from llmlab_exporter.rows import COST, KEY, decimals, unscaled
-from llmlab_exporter.tally import BUCKET_S, Sampled, Series, Tallies, Tally
+from llmlab_exporter.tally import BUCKET_S, FeatureSum, Sampled, Series, Tallies, Tally
 from llmlab_exporter.window import NewPrice
 
 CALLS_PER_CHANGE = 10
@@ -122,7 +122,7 @@ def _calls(table: pa.Table) -> Iterator[tuple[Call, str, _Old]]:
     for (
         (org, project, start_ns, trace_id, span_id),
         (service, environment, end_ns, provider, model, request_model, response_model, operation, outcome),
-        (tier, batch, usage_source, usage_spoiled, flaws, threshold, said),
+        (tier, batch, usage_source, usage_spoiled, flaws, threshold, said, feature),
         old,
         usage,
     ) in _grouped(zip(*columns, strict=True)):
@@ -138,6 +138,7 @@ def _calls(table: pa.Table) -> Iterator[tuple[Call, str, _Old]]:
             provider_cost=None if said is None else usd(said),
             flaws=(flaws,) if flaws else (),
             usage_spoiled=usage_spoiled,
+            feature=feature,
         )
         place = (org, project, service, environment, provider, model)
         call = Call(trace_id, span_id, b"", start_ns, end_ns, "", *place, reading, sampling_threshold=threshold)
@@ -145,7 +146,7 @@ def _calls(table: pa.Table) -> Iterator[tuple[Call, str, _Old]]:
 
 
 def _grouped(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    return ((row[:5], row[5:14], row[14:21], row[21:29], row[30:]) for row in rows)
+    return ((row[:5], row[5:14], row[14:22], row[22:30], row[31:]) for row in rows)
 
 
 def _stored(new: Line) -> _Old:
@@ -196,6 +197,8 @@ def _add(differences: Tallies, call: Call, outcome: str, old: _Old, new: Priced)
     tally.cost_yocto += difference
     if call.sampling_threshold:
         tally.count_sampled(call.sampling_threshold, Sampled(0, difference))
+    if call.reading.feature:
+        tally.count_feature(call.reading.feature, FeatureSum(0, -newly_priced, difference))
 
 
 def _staged(table: pa.Table, changed: list[int], lines: list[Line]) -> pa.Table:

@@ -32,6 +32,7 @@ _INPUTS = (
     "flaws",
     "sampling_threshold",
     "provider_cost_usd",
+    "feature",
 )
 _OLD = (
     "cost_usd",

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from llmlab_exporter.recall import MOVED
 from llmlab_exporter.rows import CHANGEABLE, COLUMNS
 from llmlab_exporter.store.store import Store
 
@@ -44,6 +45,8 @@ class Wanted(NamedTuple):
     trace_id: bytes = b""
     unpriced: bool = False
     """Only billable calls whose cost is unknown."""
+    duplicates: bool | None = None
+    """Only calls that repeat another one, or only those that do not."""
     behind: Position | None = None
 
 
@@ -58,22 +61,29 @@ def latest(store: Store, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
 
 
 def find(store: Store, trace_id: bytes, span_id: bytes) -> list[dict[str, Any]]:
-    """Return the calls with these ids, which are several only when organisations or projects share them."""
+    """Return the calls with these ids, which are several only when organisations or projects share them.
+
+    What stays behind of a call that moved to another project comes last.
+    """
     question = (
         f"SELECT {_selected(_NAMES)} FROM {{calls}} "  # noqa: S608 - our own names
-        f"WHERE trace_id = unhex({{trace_id:String}}) AND span_id = unhex({{span_id:String}}) LIMIT 10{_BOUNDED}"
+        f"WHERE trace_id = unhex({{trace_id:String}}) AND span_id = unhex({{span_id:String}}) "
+        f"ORDER BY duplicate_reason = '{MOVED}', version DESC, org, project LIMIT 10{_BOUNDED}"
     )
     return [dict(zip(_NAMES, row, strict=True)) for row in _ask(store, question, _ids(trace_id, span_id))]
 
 
 def earlier_versions(store: Store, call: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what was concluded from a call before, the oldest first."""
+    """Return what was concluded from a call before, the oldest first, also while it was another project's."""
     question = (
         f"SELECT {', '.join(_VERSION_NAMES)} FROM {{database}}.llm_call_versions FINAL "  # noqa: S608 - our own names
         "WHERE trace_id = unhex({trace_id:String}) AND span_id = unhex({span_id:String}) "
-        f"AND org = {{org:String}} AND project = {{project:String}} ORDER BY version{_BOUNDED}"
+        "AND org = {org:String} AND version < {version:UInt32} AND (project = {project:String} OR project IN ("
+        f"SELECT project FROM {{calls}} WHERE trace_id = unhex({{trace_id:String}}) "
+        f"AND span_id = unhex({{span_id:String}}) AND org = {{org:String}} AND duplicate_reason = '{MOVED}')) "
+        f"ORDER BY version{_BOUNDED}"
     )
-    parameters = _ids(call["trace_id"], call["span_id"]) | {"org": call["org"], "project": call["project"]}
+    parameters = _ids(call["trace_id"], call["span_id"]) | {name: call[name] for name in ("org", "project", "version")}
     return [dict(zip(_VERSION_NAMES, row, strict=True)) for row in _ask(store, question, parameters)]
 
 
@@ -113,6 +123,9 @@ def _condition(wanted: Wanted) -> tuple[str, dict[str, object]]:
         parameters["trace_id"] = wanted.trace_id.hex()
     if wanted.unpriced:
         conditions.append("billable AND cost_usd IS NULL")
+    if wanted.duplicates is not None:
+        repeats = f"duplicate_of IS NOT NULL AND duplicate_reason != '{MOVED}'"
+        conditions.append(repeats if wanted.duplicates else "duplicate_of IS NULL")
     if wanted.behind is not None:
         started_ns, trace_id, span_id = wanted.behind
         conditions.append(

@@ -9,14 +9,18 @@ from typing import Any
 import pyarrow as pa
 
 from llmlab_exporter.ledger.dead_letters import DeadLetter
-from llmlab_exporter.ledger.parcels import unpack
+from llmlab_exporter.ledger.parcels import Unreadable, unpack
 
 
 def describe(letter: DeadLetter) -> dict[str, Any]:
-    """Write a dead letter in values that JSON has."""
-    [call] = _as_text(unpack([letter.payload]))
+    """Write a dead letter in values that JSON has. What cannot be read has no call, and is a number of calls."""
     refused_at = datetime.fromtimestamp(letter.refused_at, UTC).isoformat().replace("+00:00", "Z")
-    return {"id": letter.letter_id, "refused_at": refused_at, "reason": letter.reason, "call": call}
+    described = {"id": letter.letter_id, "refused_at": refused_at, "reason": letter.reason, "calls": letter.rows}
+    try:
+        rows = unpack([letter.payload])
+    except Unreadable:
+        return described | {"call": None}
+    return described | {"call": _as_text(rows.slice(0, 1))[0]}
 
 
 class DeadLetterFile:

@@ -3,6 +3,7 @@
 It may fail for as long as it likes: the rows stay in the ledger. After an error nobody knows whether an insert
 arrived, so the store is asked before anything is sent again (`Store.complete`). A row that the store refuses for what
 is in it would be refused for ever: its parcel is halved, again and again, until the row is alone and is put aside.
+What cannot be read any more is put aside too.
 """
 
 import logging
@@ -10,18 +11,21 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from llmlab_exporter.ledger.dead_letters import MAX_DEAD_LETTERS
+from llmlab_exporter.ledger.book import Book
+from llmlab_exporter.ledger.dead_letters import MAX_DEAD_LETTERS, DeadLetter
 from llmlab_exporter.ledger.outbox import Parcel
-from llmlab_exporter.ledger.parcels import pack, unpack
+from llmlab_exporter.ledger.parcels import Unreadable, pack, unpack
 from llmlab_exporter.ledger.writer import Writer
+from llmlab_exporter.store.changes import keep_replaced
 from llmlab_exporter.store.dead_letter_file import DeadLetterFile
 from llmlab_exporter.store.refusals import is_for_good
 from llmlab_exporter.store.retention import size_bytes
-from llmlab_exporter.store.store import Store, missing
+from llmlab_exporter.store.store import Store, missing, present
 
 PARCEL_ROWS = 50_000
 INTERVAL_S = 0.5
@@ -60,7 +64,7 @@ class Flusher:
         self.failures = 0
         """Inserts that failed and were tried again."""
         self.buried_rows = 0
-        """Rows that the store refused for good, in this process."""
+        """Rows that the store refused for good, or that could not be read, in this process."""
         self.store_bytes: int | None = None
         """What the store's tables take, as of some seconds ago; None while nobody knows."""
         self._measured = -MEASURE_S
@@ -78,10 +82,16 @@ class Flusher:
             self._store.close()
 
     def send_again(self, letter_ids: Sequence[int] | None) -> int:
-        """Give dead letters, or all of them, another try, and return how many there were. Suits any thread."""
+        """Give dead letters, or all of them, another try, and return how many calls that are. Suits any thread."""
         sent = self._writer.run(lambda book: book.dead_letters.send_again(letter_ids))
         self._write_letters()
         return sent
+
+    def discard(self, letter_ids: Sequence[int]) -> int:
+        """Forget dead letters for good, and return how many calls that are. Suits any thread."""
+        discarded = self._writer.run(lambda book: book.dead_letters.discard(letter_ids))
+        self._write_letters()
+        return discarded
 
     @property
     def store(self) -> Store | None:
@@ -127,35 +137,52 @@ class Flusher:
         return parcel.rows >= PARCEL_ROWS // 2 or not delivered
 
     def _deliver(self, parcel: Parcel, store: Store, send: Callable[[pa.Table, str], None]) -> bool:
-        """Store a parcel; False when some row of it is refused for good, so that it is divided."""
-        rows = unpack(parcel.payloads)
+        """Store a parcel; False when some row of it is refused for good or cannot be read, so that some is left."""
+        try:
+            rows = unpack(parcel.payloads)
+        except Unreadable:
+            self._bury_unreadable(parcel)
+            return False
+        keep_replaced(store, rows, parcel.batch_id)
         try:
             send(rows, parcel.batch_id)
         except Exception as error:
             if not is_for_good(error):
                 raise
-            self._divide(parcel, missing(rows, store.stored(parcel.batch_id)), error)
+            self._divide(parcel, rows, store.stored(parcel.batch_id), error)
             return False
         self._finish(parcel)
         return True
 
-    def _divide(self, parcel: Parcel, rows: pa.Table, error: Exception) -> None:
-        """Halve a parcel, until the row that is refused is alone and can be put aside."""
-        batch_id = parcel.batch_id
-        if rows.num_rows == 1 == parcel.rows:
-            self._bury(batch_id, _brief(error))
-            return
-        half = rows.num_rows // 2
-        halves = [part for part in (rows.slice(0, half), rows.slice(half)) if part.num_rows]
-        parts = [(part.num_rows, pack(part)) for part in halves]
-        self._writer.run(lambda book: book.dead_letters.divide(batch_id, parts))
-        self.stored_rows += parcel.rows - rows.num_rows
+    def _divide(self, parcel: Parcel, rows: pa.Table, months: dict[int, int], error: Exception) -> None:
+        """Halve what the store lacks of a parcel, until the row that is refused is alone and can be put aside.
 
-    def _bury(self, batch_id: str, reason: str) -> None:
+        `months` are those of which the store has the rows.
+        """
+        batch_id = parcel.batch_id
+        left = missing(rows, months)
+        if left.num_rows == 1 == parcel.rows:
+            reason = _brief(error)
+            self._bury(lambda book: book.dead_letters.bury(batch_id, reason))
+            return
+        half = left.num_rows // 2
+        parts = [_entry(part) for part in (left.slice(0, half), left.slice(half)) if part.num_rows]
+        stored = _entry(present(rows, months))
+        self._writer.run(lambda book: book.dead_letters.divide(batch_id, parts, stored))
+        self.stored_rows += stored[0]
+
+    def _bury_unreadable(self, parcel: Parcel) -> None:
+        """Put aside the first entry of a parcel that cannot be read; the rest of the parcel stays what it is."""
+        for place, payload in enumerate(parcel.payloads):
+            if reason := _flaw(payload):
+                self._bury(partial(_bury_entry, parcel.batch_id, place, reason))
+                return
+
+    def _bury(self, bury: Callable[[Book], DeadLetter]) -> None:
         with self._letters_lock:
-            letter = self._writer.run(lambda book: book.dead_letters.bury(batch_id, reason))
-            self.buried_rows += 1
-            log.error("the store refuses a call for good; dead letter %d: %s", letter.letter_id, reason)
+            letter = self._writer.run(bury)
+            self.buried_rows += letter.rows
+            log.error("dead letter %d, calls that are not stored: %d: %s", letter.letter_id, letter.rows, letter.reason)
             if self._letters is not None:
                 self._letters.append(letter)
 
@@ -185,6 +212,24 @@ class Flusher:
         if not self.error:
             log.error("the store does not take rows; they wait in the ledger", exc_info=error)
         self.error = _brief(error)
+
+
+def _entry(rows: pa.Table) -> tuple[int, bytes]:
+    """Return rows as the outbox takes them."""
+    return rows.num_rows, pack(rows)
+
+
+def _flaw(payload: bytes) -> str:
+    """Say why rows cannot be read, "" when they can."""
+    try:
+        unpack([payload])
+    except Unreadable as error:
+        return str(error)
+    return ""
+
+
+def _bury_entry(batch_id: str, place: int, reason: str, book: Book) -> DeadLetter:
+    return book.dead_letters.bury_entry(batch_id, place, reason)
 
 
 def _brief(error: Exception) -> str:

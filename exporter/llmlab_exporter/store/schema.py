@@ -120,4 +120,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE OR REPLACE VIEW {database}.current_calls AS SELECT * FROM {database}.llm_calls FINAL",
     ),
+    (
+        *(
+            f"ALTER TABLE {{database}}.{table} "
+            "ADD COLUMN IF NOT EXISTS duplicate_reason LowCardinality(String) AFTER duplicate_of"
+            for table in ("llm_calls", "llm_call_versions", "llm_call_stage")
+        ),
+        "CREATE OR REPLACE VIEW {database}.current_calls AS SELECT * FROM {database}.llm_calls FINAL",
+    ),
 )

@@ -116,6 +116,12 @@ def missing(rows: pa.Table, stored: dict[int, int]) -> pa.Table:
     return pa.concat_tables([rows.slice(0, 0), *(part for month, part in months.items() if month not in stored)])
 
 
+def present(rows: pa.Table, stored: dict[int, int]) -> pa.Table:
+    """Return the rows of those months of which something is stored."""
+    months = split_by_month(rows)
+    return pa.concat_tables([rows.slice(0, 0), *(part for month, part in months.items() if month in stored)])
+
+
 def split_by_month(rows: pa.Table) -> dict[int, pa.Table]:
     """Split rows by the month (`202611`, UTC) in which they started: the partitions of the table."""
     started = rows.column("started_at")
@@ -123,13 +129,15 @@ def split_by_month(rows: pa.Table) -> dict[int, pa.Table]:
     return {month.as_py(): rows.filter(pc.equal(months, month)) for month in pc.unique(months)}
 
 
-def open_embedded(path: Path) -> Store:
-    """Open the embedded engine (chDB) on a directory that this process alone uses.
+def open_embedded(path: Path, config: Path | None = None) -> Store:
+    """Open the embedded engine (chDB) on a directory that this process alone uses, with its roles and policies.
 
     Raises `StoreUnavailable`.
     """
+    # Not by `chdb_options`, which quotes slashes that the engine does not unquote.
+    location = str(path) if config is None else f"file:{path.resolve()}?config-file={config.resolve()}"
     try:
-        return Store(clickhouse_connect.get_client(interface="chdb", path=str(path)))
+        return Store(clickhouse_connect.get_client(interface="chdb", path=location))
     except Exception as error:
         raise StoreUnavailable(f"the embedded ClickHouse cannot open {path}: {error}") from error
 

@@ -52,4 +52,6 @@ def of_reply(reply: "Reply", tier_attribute: str) -> "dict[str, AttributeValue]"
         attributes[tier_attribute] = reply.tier
     if reply.cost_usd is not None:
         attributes[semconv.PROVIDER_COST_USD] = reply.cost_usd
+    if reply.attributes:
+        attributes.update(reply.attributes)
     return attributes

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
-from types import CellType, ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import wrapt
@@ -105,6 +106,9 @@ class Installation:
             if closure:
                 owner, attribute = _cell(original, closure), _CONTENTS
                 original = owner.cell_contents
+            elif (inside := _inside_deprecated(original)) is not None and "." in path:
+                owner, attribute, around = inside, _CONTENTS, _of_method(around)
+                original = inside.cell_contents
         except AttributeError:
             if is_optional:
                 return
@@ -157,6 +161,26 @@ def _cell(function: Any, name: str) -> CellType:
             return function.__closure__[code.co_freevars.index(name)]
         function = getattr(function, "__wrapped__", None)
     raise AttributeError(f"nothing that is called {name} is decorated")
+
+
+def _inside_deprecated(function: Any) -> CellType | None:
+    """Return what holds a function that is marked as deprecated, None where it is not or gives no warning.
+
+    The mark warns whoever calls it by counting frames, so that one of ours must not come in between.
+    """
+    if isinstance(function, FunctionType) and hasattr(function, "__deprecated__"):
+        with suppress(AttributeError):
+            return _cell(function, "arg")  # its name in `typing_extensions.deprecated` and `warnings.deprecated`
+    return None
+
+
+def _of_method(around: Wrapper) -> Wrapper:
+    """Return the wrapper for a method that gets its instance as the first argument, as a plain function does."""
+
+    def call(original: Callable[..., Any], _: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        return around(partial(original, args[0]), args[0], args[1:], keywords)
+
+    return call
 
 
 def _replacement(original: Any, around: Wrapper, is_active: Callable[[], bool]) -> Any:

@@ -1,9 +1,11 @@
 """Asks an exporter: one request, one JSON answer, and every failure a sentence with a hint."""
 
 import json
+import sys
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
+import click
 import urllib3
 
 from llmlab.cli.errors import CommandError
@@ -35,6 +37,13 @@ def ask(url: str, method: str, path: str, body: dict[str, Any] | None = None, *,
             f"no exporter answers at {url}", "start one with 'llmlab up', or point at yours with --url or LLMLAB_URL"
         ) from error
     return _read(url, response.status, response.data)
+
+
+def confirm(question: str) -> None:
+    """Let the user say yes, or end the command. Raises `CommandError` when nobody is there."""
+    if not sys.stdin.isatty():
+        raise CommandError("nobody is there to confirm it", "add --yes")
+    click.confirm(question, abort=True, err=True)
 
 
 def _read(url: str, status: int, data: bytes) -> Answer:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 import urllib3
 
+from llmlab.cli.budget_report import Standing
 from llmlab.cli.errors import CommandError
 
 _TIMEOUT = urllib3.Timeout(connect=3, read=15)
@@ -103,6 +104,7 @@ class Summary(TypedDict):
     unpriced: Unpriced
     sampling: NotRequired["Sampling | None"]
     budget_status: NotRequired[BudgetStatus | None]
+    budgets: NotRequired[list[Standing]]
     pipeline: dict[str, Any]
 
 

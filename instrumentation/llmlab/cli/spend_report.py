@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from llmlab.cli.budget_report import bar, floored, warnings
+from llmlab.cli.budget_report import table as budget_table
 from llmlab.cli.dollars import UNPRICED, dollars, percent, tokens
-from llmlab.cli.exporter_client import Amount, ModelSpend, Rate, Summary
+from llmlab.cli.exporter_client import Amount, BudgetStatus, ModelSpend, Rate, Summary
 from llmlab.cli.sizes import size
 
 _PERIODS = {"today": "today", "month": "this month", "all_time": "all time"}
@@ -18,13 +20,21 @@ _PIPE_WIDTH = 200
 _NAME_COLUMNS = 12
 _BAR_COLUMNS = (24, 12, 6, 0)
 _MODELS_NAMED = 5
+_BUDGETS_SHOWN = 10
+_BUDGET_BAR = 20
 
 
 def print_report(summary: Summary, url: str) -> None:
     """Print a summary to standard output, in colour where it is a terminal."""
     watched = os.isatty(1) or "COLUMNS" in os.environ
     console = Console(width=None if watched else _PIPE_WIDTH, highlight=False)
-    for part in (_header(summary, url), _sums(summary), *_breakdown(summary, console), *_notes(summary)):
+    for part in (
+        _header(summary, url),
+        _sums(summary, console),
+        *_budgets(summary, console),
+        *_breakdown(summary, console),
+        *_notes(summary),
+    ):
         console.print(part)
 
 
@@ -34,7 +44,7 @@ def _header(summary: Summary, url: str) -> Text:
     return Text.assemble(("LLMLab ", "bold"), (f"{url}, {as_of} UTC{day}", "dim"), "\n")
 
 
-def _sums(summary: Summary) -> Text:
+def _sums(summary: Summary, console: Console) -> Text:
     periods = {name: summary["periods"][key] for key, name in _PERIODS.items()}
     column = max(len(dollars(period["spend"])) for period in periods.values())
     lines = Text()
@@ -43,10 +53,30 @@ def _sums(summary: Summary) -> Text:
         unpriced = f", {period['unpriced_requests']:,} of them unpriced" if period["unpriced_requests"] else ""
         lines.append(f"{name:<{_NAME_COLUMNS}}").append(" " * (column - len(amount))).append_text(amount)
         lines.append(f"  {_calls(period['requests'])}{unpriced}\n", "dim")
-    if budget := summary.get("budget_status"):
-        used = f"{dollars(budget['spent'])} of {dollars(budget['budget'])} ({percent(budget['percentage'], 100)})"
-        lines.append(f"{'budget':<{_NAME_COLUMNS}}").append(f"{used}\n", "red" if budget["alert"] else "")
+    if (status := summary.get("budget_status")) and len(summary.get("budgets", [])) <= 1:
+        lines.append_text(_budget_line(status, console))
     return lines
+
+
+def _budget_line(status: BudgetStatus, console: Console) -> Text:
+    spent = f"{dollars(status['spent'])} / {dollars(status['budget'])}"
+    used = floored(status["percentage"], status["spent"])
+    is_reached = status["percentage"] >= 100
+    colour = "red" if is_reached else "yellow" if status["alert"] else ""
+    warning = "  limit reached" if is_reached else "  near the limit" if status["alert"] else ""
+    line = Text(f"{'budget':<{_NAME_COLUMNS}}").append(f"{spent} ({used})  ", "bold")
+    line.append(bar(status["percentage"], _BUDGET_BAR, console.encoding), colour or "cyan")
+    return line.append(f"{warning}\n", colour)
+
+
+def _budgets(summary: Summary, console: Console) -> Iterator[Text | Table]:
+    """Show several budgets, or one that is limited to some calls, as a table."""
+    budgets = summary.get("budgets", [])
+    if len(budgets) > 1 or (budgets and not summary.get("budget_status")):
+        yield budget_table(budgets[:_BUDGETS_SHOWN], console)
+        more = len(budgets) - _BUDGETS_SHOWN
+        yield from warnings(budgets)
+        yield Text(f"and {more} more: llmlab budget status\n" if more > 0 else "", "dim")
 
 
 def _breakdown(summary: Summary, console: Console) -> Iterator[Text | Table]:

@@ -8,10 +8,11 @@ in the versions 1.80.0 and 1.106.2. Whatever the provider, `prompt_tokens` inclu
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from llmlab.formats.cohere import ChatEvents
 from llmlab.formats.cohere import read_response as read_cohere
 from llmlab.formats.openai import count_of, fields_of, read_completion, read_usage
 from llmlab.formats.openai_responses import ResponseEvents, read_response
-from llmlab.frameworks.litellm import Overheard
+from llmlab.frameworks.litellm import Overheard, cohere_ending
 from llmlab.providers import Reply
 from llmlab.usage import NO_USAGE, Usage
 
@@ -113,6 +114,10 @@ def _has_ended(stream: Any, *, is_counted: bool) -> bool | None:
 
 def _streamed(reply: Reply, stream: Any, given: Any, overheard: Overheard) -> Reply:
     """Add the usage of a stream: what the provider sent, and what of LiteLLM's own is given for the rest."""
+    if (ending := cohere_ending(stream)) is not None:
+        events = ChatEvents()
+        events.read(ending)
+        return reply._replace(usage=events.reply().usage, ended=True)
     chunks = getattr(stream, "chunks", ())
     sent = _merged(_usage(usage) for chunk in chunks if (usage := getattr(chunk, "usage", None)) is not None)
     reply = _told_apart(reply._replace(usage=sent), overheard)

@@ -74,7 +74,9 @@ def asked_in_chat(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Asked
 
 def _completion_asked(_arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Asked | None:
     prompt = keywords.get("prompt")
-    return Asked([{"role": "user", "parts": [text_part(prompt)]}]) if isinstance(prompt, str) else None
+    prompts = [prompt] if isinstance(prompt, str) else prompt if isinstance(prompt, (list, tuple)) else []
+    texts = [each for each in prompts if isinstance(each, str)]  # others are tokens
+    return Asked([{"role": "user", "parts": [text_part(text)]} for text in texts]) if texts else None
 
 
 def _chat_said(completion: Any) -> list[Message]:
@@ -131,4 +133,4 @@ def _grow(calls: dict[Any, Any], piece: Any) -> None:
 
 CHAT = ContentFormat(asked_in_chat, _chat_said, ChatContent)
 COMPLETION = ContentFormat(_completion_asked, _chat_said, ChatContent)
-"""A prompt that is a mere text, answered in the format of a chat."""
+"""Prompts that are mere texts, answered in the format of a chat."""

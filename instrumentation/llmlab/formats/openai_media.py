@@ -5,11 +5,12 @@ whose events the SDK has no types for, OpenAI's API reference (`SpeechAudioDoneE
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llmlab.formats.openai import fields_of
+from llmlab.formats.openai import count_of, fields_of
 from llmlab.formats.openai_responses import read_usage
+from llmlab.image_kind import kind_of
 from llmlab.providers import Reply
 from llmlab.usage import Usage
 
@@ -17,15 +18,29 @@ from llmlab.usage import Usage
 def read_images(images: Any) -> Reply:
     """Read generated images. Models that are billed by the image report no usage: then the images are counted."""
     fields = fields_of(images)
-    usage = fields.get("usage")
-    if usage is None:
-        made = fields.get("data")
-        return Reply(usage=Usage(images=len(made))) if made else Reply()
+    if fields.get("usage") is None:
+        return _counted(fields, len(fields.get("data") or ()))
+    reply = Reply(model=fields.get("model"), usage=_billed(fields["usage"]))
+    written = fields_of(fields.get("svg_usage"))
+    if not written:
+        return reply
+    usage = read_usage(written)._replace(reasoning=count_of(written, "reasoning_tokens"))
+    return reply._replace(further=(Reply(model=written.get("model"), usage=usage),))
+
+
+def _counted(fields: Mapping[str, Any], images: int) -> Reply:
+    if not images:
+        return Reply()
+    kind = kind_of(fields.get("quality"), fields.get("size"))
+    return Reply(fields.get("model"), usage=Usage(images=images), attributes=kind.attributes)
+
+
+def _billed(usage: Any) -> Usage:
     counts = read_usage(usage)
     if fields_of(usage).get("output_tokens_details") is None:
         # Where the details are missing, all output is documented as "the number of image tokens in the output image".
-        counts = counts._replace(image_out=counts.output)
-    return Reply(usage=counts)
+        return counts._replace(image_out=counts.output)
+    return counts
 
 
 def read_transcription(transcription: Any) -> Reply:
@@ -57,22 +72,60 @@ def _usage_at_the_end(events: bytes) -> Any:
     return None
 
 
-class MediaEvents:
-    """Reads the events of a streamed image or transcription: the one that completes it has the usage."""
+class TranscriptionEvents:
+    """Reads the events of a streamed transcription: the one that completes it has the usage."""
 
-    __slots__ = ("_completed", "_read")
+    __slots__ = ("_completed",)
 
-    def __init__(self, read: Callable[[Any], Reply]) -> None:
-        """`read` reads the event that completes it, which has the fields of the whole result."""
-        self._read = read
+    def __init__(self) -> None:
         self._completed: Any = None
 
     def read(self, chunk: Any) -> bool:
         """Take note of an event."""
-        if chunk.type.endswith((".completed", "text.done")):
+        if chunk.type.endswith("text.done"):
             self._completed = chunk
         return False
 
     def reply(self) -> Reply:
         """Return what the completing event reported."""
-        return self._read(self._completed)._replace(ended=self._completed is not None)
+        return read_transcription(self._completed)._replace(ended=self._completed is not None)
+
+
+class ImageEvents:
+    """Reads the events of streamed images: each image has one that completes it, and that has its usage."""
+
+    __slots__ = ("_images", "_last", "_usages", "_wanted")
+
+    def __init__(self, wanted: int) -> None:
+        """`wanted` is how many images were asked for."""
+        self._wanted = wanted
+        self._images = 0
+        self._usages: list[Usage] = []
+        self._last: Mapping[str, Any] = {}
+
+    def read(self, chunk: Any) -> bool:
+        """Take note of an event, and keep nothing of the image."""
+        if chunk.type.endswith(".completed"):
+            fields = fields_of(chunk)
+            self._images += 1
+            self._last = {name: fields.get(name) for name in ("model", "quality", "size")}
+            if fields.get("usage") is not None:
+                self._usages.append(_billed(fields["usage"]))
+        return False
+
+    def reply(self) -> Reply:
+        """Return what the images consumed together; of what use nobody reported, they are counted.
+
+        No source says whether a second image's usage repeats the prompt, so that a sum is an estimate.
+        """
+        if not self._images:
+            return Reply(ended=False)
+        ended = True if self._images >= self._wanted else None
+        if len(self._usages) < self._images:
+            return _counted(self._last, self._images)._replace(ended=ended)
+        return Reply(self._last.get("model"), usage=_sum(self._usages), is_estimated=self._images > 1, ended=ended)
+
+
+def _sum(usages: Sequence[Usage]) -> Usage:
+    columns = ([count for count in counts if count is not None] for counts in zip(*usages, strict=True))
+    return Usage(*(sum(counts) if counts else None for counts in columns))

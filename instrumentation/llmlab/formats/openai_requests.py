@@ -9,9 +9,10 @@ from opentelemetry.util.types import AttributeValue
 from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
 from llmlab.capture.raw_responses import raw_mode
-from llmlab.formats.openai_media import MediaEvents, read_images, read_transcription
+from llmlab.formats.openai_media import ImageEvents, TranscriptionEvents
 from llmlab.formats.openai_responses import ResponseEvents
 from llmlab.hosts import Endpoint, port_of, provider_at
+from llmlab.image_kind import kind_of
 from llmlab.providers import Request
 
 _RESPONSE_PARAMETERS = {
@@ -72,27 +73,15 @@ def inside_response_helper(helper: Any, wrap: Callable[[Any], Any]) -> Any:
     return helper
 
 
-_BILLED_BY_TOKENS = ("gpt-image", "chatgpt-image")
-"""Image models whose response reports tokens. All others cost by the piece, by its quality and size."""
-
-
-def _kind_of_image(keywords: Mapping[str, Any]) -> str:
-    """Return what the price of one image depends on, such as `hd 1024x1792`; "" for the plain square."""
-    wanted = (keywords.get("quality"), keywords.get("size"))
-    said = [each for each in wanted if isinstance(each, str) and each not in _PLAIN_IMAGES]
-    return " ".join(said)
-
-
-_PLAIN_IMAGES = frozenset({"standard", "1024x1024"})
-
-
 def image_request(images: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
-    """Read a call of `images.generate` or `edit`."""
+    """Read a call of `images.generate`, `edit` or `create_variation`."""
     attributes = of_parameters(keywords, _IMAGE_PARAMETERS)
-    if not str(keywords.get("model")).startswith(_BILLED_BY_TOKENS) and (kind := _kind_of_image(keywords)):
-        attributes[semconv.TIER] = kind
+    attributes.update(kind_of(keywords.get("quality"), keywords.get("size")).attributes)
     request = base_request("image_generation", images, keywords, attributes)
-    return request._replace(chunks=MediaEvents(read_images)) if keywords.get("stream") else request
+    if not keywords.get("stream"):
+        return request
+    wanted = keywords.get("n")
+    return request._replace(chunks=ImageEvents(wanted if isinstance(wanted, int) else 1))
 
 
 def transcription_request(transcriptions: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
@@ -100,7 +89,7 @@ def transcription_request(transcriptions: Any, _args: tuple[Any, ...], keywords:
     request = base_request(
         "transcription", transcriptions, keywords, of_parameters(keywords, _TRANSCRIPTION_PARAMETERS)
     )
-    return request._replace(chunks=MediaEvents(read_transcription)) if keywords.get("stream") else request
+    return request._replace(chunks=TranscriptionEvents()) if keywords.get("stream") else request
 
 
 def translation_request(translations: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from llmlab.capture.faults import Guard
 
@@ -87,6 +88,29 @@ def note_stream(original: Callable[..., None], stream: Any, args: tuple[Any, ...
     if listener is not None:
         listener.stream = stream
     original(*args, **keywords)
+
+
+_endings: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+"""The last event of each stream of Cohere's, by LiteLLM's reader of that stream, which throws away what it counts."""
+
+
+def note_cohere_event(
+    original: Callable[..., Any], reader: Any, args: tuple[Any, ...], keywords: dict[str, Any]
+) -> Any:
+    """Listen to the function that reads one event of a stream of Cohere's."""
+    event: Any = args[0] if args else keywords.get("chunk")
+    if isinstance(event, dict) and (event.get("type") == "message-end" or event.get("event_type") == "stream-end"):  # pyright: ignore[reportUnknownMemberType]
+        with _listening:
+            _endings[reader] = event
+    return original(*args, **keywords)
+
+
+def cohere_ending(stream: Any) -> Any:
+    """Return the event that ended a stream of LiteLLM's, None where it is not Cohere's or has not ended."""
+    try:
+        return _endings.get(stream.completion_stream)
+    except (AttributeError, TypeError):  # the readers of other providers may be anything
+        return None
 
 
 def note_chat(original: Callable[..., Any], _: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:

@@ -48,6 +48,8 @@ class Reply(NamedTuple):
     """What other models did within this call and is billed beside its usage. Each of them gets a span of its own."""
     is_estimated: bool = False
     """Whether somebody else than the provider counted: the SDK with a tokenizer of its own, or we."""
+    attributes: Mapping[str, AttributeValue] = {}
+    """What else is worth recording, by attribute name. It replaces what the request said. Never content."""
 
 
 class ChunkReader(Protocol):

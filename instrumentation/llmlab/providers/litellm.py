@@ -22,6 +22,7 @@ from llmlab.frameworks.litellm import (
     Overheard,
     note_chat,
     note_cohere,
+    note_cohere_event,
     note_count,
     note_counts_of,
     note_stream,
@@ -164,6 +165,7 @@ def _hook(module: str, attribute: str, listen: "Wrapper") -> Hook:
 _ENCODING = "litellm.litellm_core_utils.default_encoding"
 _COUNTER = "litellm.litellm_core_utils.token_counter"
 _STREAMS = "litellm.litellm_core_utils.streaming_handler"
+_COHERE = "litellm.llms.cohere.common_utils"
 _BRIDGE = "litellm.responses.litellm_completion_transformation.transformation"
 
 PROVIDER = Provider(
@@ -185,6 +187,8 @@ PROVIDER = Provider(
         _hook(_ENCODING, "encoding.encode_ordinary", note_tokens),
         _hook(_STREAMS, "CustomStreamWrapper.__init__", note_stream),
         _hook("litellm.llms.cohere.chat.v2_transformation", "CohereV2ChatConfig.transform_response", note_cohere),
+        _hook(_COHERE, "ModelResponseIterator.chunk_parser", note_cohere_event),
+        _hook(_COHERE, "CohereV2ModelResponseIterator.chunk_parser", note_cohere_event),
         _hook(
             _BRIDGE,
             "LiteLLMCompletionResponsesConfig.transform_chat_completion_response_to_responses_api_response",

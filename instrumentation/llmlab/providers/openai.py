@@ -13,7 +13,7 @@ from typing import Any
 from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
 from llmlab.formats.openai import read_completion
-from llmlab.formats.openai_content import CHAT
+from llmlab.formats.openai_content import CHAT, COMPLETION
 from llmlab.formats.openai_helpers import HOOKS, overhearing
 from llmlab.formats.openai_media import read_images, read_speech, read_transcription
 from llmlab.formats.openai_requests import (
@@ -50,7 +50,13 @@ def _chat_request(completions: Any, _args: tuple[Any, ...], keywords: dict[str, 
     return asked_for_usage(request) if keywords.get("stream") else request
 
 
+def _completion_request(completions: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
+    request = base_request("text_completion", completions, keywords, of_parameters(keywords, _CHAT_PARAMETERS))
+    return asked_for_usage(request) if keywords.get("stream") else request
+
+
 _CHAT = "openai.resources.chat.completions.completions"
+_COMPLETIONS = "openai.resources.completions"
 _EMBEDDINGS = "openai.resources.embeddings"
 _RESPONSES = "openai.resources.responses.responses"
 _IMAGES = "openai.resources.images"
@@ -77,10 +83,11 @@ PROVIDER = Provider(
     name="openai",
     distribution="openai",
     versions=">=1.63,<4",
-    content=(CHAT, RESPONSES),
+    content=(CHAT, COMPLETION, RESPONSES),
     calls=(
         *_calls(_CHAT, "Completions.create", _chat_request),
         *_calls(_CHAT, "Completions.parse", overhearing(_chat_request), is_optional=True),  # since 1.92
+        *_calls(_COMPLETIONS, "Completions.create", _completion_request),
         *_calls(_EMBEDDINGS, "Embeddings.create", embeddings_request),
         *_calls(_RESPONSES, "Responses.create", response_request, read_response),
         *_calls(_RESPONSES, "Responses.parse", overhearing(response_request), read_response),
@@ -99,6 +106,7 @@ PROVIDER = Provider(
         *_calls(_BETA_RESPONSES, "Responses.create", response_request, read_response),
         *_calls(_IMAGES, "Images.generate", image_request, read_images),
         *_calls(_IMAGES, "Images.edit", image_request, read_images),
+        *_calls(_IMAGES, "Images.create_variation", image_request, read_images),
         *_calls(_TRANSCRIPTIONS, "Transcriptions.create", transcription_request, read_transcription),
         *_calls(_TRANSLATIONS, "Translations.create", translation_request, read_transcription),
         *_calls(_SPEECH, "Speech.create", speech_request, read_speech),

@@ -11,6 +11,7 @@ from opentelemetry import context, trace
 from llmlab import semconv
 from llmlab._version import __version__
 from llmlab.capture import attributes
+from llmlab.image_kind import kind_on
 from llmlab.providers import Reply
 from llmlab.tags import Tags, name_of
 from llmlab.tracking.event_queue import EventQueue
@@ -34,6 +35,8 @@ class ReportedCall(NamedTuple):
     @property
     def operation(self) -> str:
         """What was asked for, as far as the usage tells: embeddings have no output."""
+        if self.reply.usage.images is not None:
+            return "image_generation"
         return "embeddings" if self.reply.usage.output is None else "chat"
 
 
@@ -185,7 +188,7 @@ def _event(call: ReportedCall) -> dict[str, Any]:
         "output_tokens": counts.pop("output"),
         **counts,
         "response_id": reply.id,
-        "tier": reply.tier,
+        "tier": reply.tier or str(kind_on(reply.attributes)) or None,
         "timestamp": datetime.fromtimestamp(call.ended_ns / 1e9, tz=UTC).isoformat(),
         "duration_s": (call.ended_ns - call.started_ns) / 1e9,
         "metadata": {name_of(name): value for name, value in call.tags.items()},

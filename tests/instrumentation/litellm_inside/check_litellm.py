@@ -45,6 +45,7 @@ COMPLETION, ACOMPLETION = litellm.completion, litellm.acompletion
 EMBEDDINGS = ("embedding", "aembedding")
 by_api = pytest.mark.parametrize("api", APIS, ids=lambda api: api.provider)
 both_kinds = pytest.mark.parametrize("name", CHATS)
+both_versions_of_cohere = pytest.mark.parametrize("api", [COHERE_1, COHERE_2], ids=["v1", "v2"])
 streamed_or_not = pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
 
 
@@ -377,16 +378,32 @@ class TestProviders:
         assert spans.attributes()["gen_ai.request.model"] == "prod-gpt-4o-mini"
 
     @both_kinds
-    @pytest.mark.parametrize("api", [COHERE_1, COHERE_2], ids=["v1", "v2"])
-    def test_cohere(self, name: str, api: Api, provider: FakeProvider, spans: Spans) -> None:
-        run(name, chat(api, provider))
+    @streamed_or_not
+    @both_versions_of_cohere
+    def test_cohere(self, name: str, stream: bool, api: Api, provider: FakeProvider, spans: Spans) -> None:
+        run(name, chat(api, provider, stream=stream))
         self.assert_exact(spans, "cohere", api.counts)
 
     @both_kinds
-    def test_a_stream_of_cohere_has_no_usage(self, name: str, provider: FakeProvider, spans: Spans) -> None:
-        run(name, chat(COHERE_1, provider, stream=True))  # LiteLLM leaves it out
+    @both_versions_of_cohere
+    def test_a_stream_of_cohere_that_is_left_early_is_partial(
+        self, name: str, api: Api, provider: FakeProvider, spans: Spans
+    ) -> None:
+        leave_early(run, name, chat(api, provider, stream=True))
+        assert spans.is_partial()
         assert not spans.usage()
-        assert "llmlab.usage.source" not in spans.attributes()
+
+    @both_kinds
+    @both_versions_of_cohere
+    def test_a_stream_of_cohere_that_breaks_off_is_partial(
+        self, name: str, api: Api, provider: FakeProvider, spans: Spans
+    ) -> None:
+        keywords = chat(api, provider, stream=True)
+        keywords["extra_headers"] |= {"x-fake-behaviour": "truncated"}
+        with suppress(openai.APIError):
+            run(name, keywords)
+        assert spans.attributes()["llmlab.usage.source"] == "partial"
+        assert not spans.usage()
 
     @both_kinds
     @streamed_or_not

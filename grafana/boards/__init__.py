@@ -1,0 +1,1 @@
+"""The six dashboards as values: one module each, and what they share."""
