@@ -61,11 +61,13 @@ def text(key: str, value: str) -> KeyValue:
     return KeyValue(key=key, value=AnyValue(string_value=value))
 
 
-def request(spans: Iterable[Span]) -> bytes:
-    """Serialise an export request."""
+def request(spans: Iterable[Span], **resource: str) -> bytes:
+    """Serialise an export request. The resource's attributes are written with _ for their dots."""
     scope = ScopeSpans(spans=spans)
     scope.scope.name = "opentelemetry.instrumentation.genai.openai"
-    return ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[scope])]).SerializeToString()
+    whole = ResourceSpans(scope_spans=[scope])
+    whole.resource.attributes.extend(text(name.replace("_", "."), value) for name, value in resource.items())
+    return ExportTraceServiceRequest(resource_spans=[whole]).SerializeToString()
 
 
 def post(url: str, body: bytes, content_type: str = PROTOBUF, encoding: str = "", path: str = "/v1/traces") -> Answer:

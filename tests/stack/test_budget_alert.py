@@ -1,5 +1,6 @@
 """A call is made, a budget is overspent, and people hear of it: every part of the way is the real one."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,8 +18,10 @@ pytestmark = pytest.mark.e2e
 
 BUDGETS = """
 budgets:
-  platform: {limit: 1000, scope: {project: default}}
-  small: {limit: 10, period: day, time_zone: Europe/Berlin}
+  platform: {limit: 1000, scope: {project: platform}}
+  research: {limit: 1000, scope: {project: research}}
+  calm: {limit: 1000, scope: {project: calm}}
+  small: {limit: 10, period: day, time_zone: Europe/Berlin, scope: {project: small}}
 """
 MILLION = 1_000_000
 
@@ -31,10 +34,10 @@ class Stack(NamedTuple):
     hooks: Hooks
     mailbox: Mailbox
 
-    def spend(self, number: int, usd: int) -> None:
-        """Make one call that costs so much: $2 per million tokens that gpt-5-mini writes."""
-        usage = {"input_tokens": 0, "output_tokens": usd * MILLION // 2}
-        assert post(self.exporter.url, request([span(number, usage=usage)])).status == 200
+    def spend(self, project: str, *usd: int) -> None:
+        """Make calls that cost so much each: $2 per million tokens that gpt-5-mini writes."""
+        calls = [span(secrets.randbits(63), usage={"input_tokens": 0, "output_tokens": n * MILLION // 2}) for n in usd]
+        assert post(self.exporter.url, request(calls, llmlab_project=project)).status == 200
 
     def alerts(self, *, muted: bool) -> set[tuple[str, str]]:
         """Return the budgets and thresholds that fire, as Alertmanager sees them."""
@@ -90,7 +93,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_who_overspends_a_budget_hears_of_it_everywhere(stack: Stack) -> None:
-    stack.spend(1, 850)
+    stack.spend("platform", 850)
     wait_for(lambda: ("platform", "80") in stack.alerts(muted=False), "the alert for 80 %")
     assert ("platform", "50") in wait_for(lambda: stack.alerts(muted=True), "the alert for 50 % to be muted")
     summary = "Budget platform has used 85% of its limit for the month"
@@ -126,21 +129,23 @@ def test_who_overspends_a_budget_hears_of_it_everywhere(stack: Stack) -> None:
 
 
 def test_the_highest_threshold_mutes_those_below(stack: Stack) -> None:
-    stack.spend(2, 850)
-    stack.spend(3, 850)
-    wait_for(lambda: ("platform", "100") in stack.alerts(muted=False), "the alert for 100 %")
-    wait_for(lambda: {("platform", "50"), ("platform", "80")} <= stack.alerts(muted=True), "the others to be muted")
-    assert ("platform", "80") not in stack.alerts(muted=False)
+    stack.spend("research", 850, 850)
+    wait_for(lambda: ("research", "100") in stack.alerts(muted=False), "the alert for 100 %")
+    wait_for(lambda: {("research", "50"), ("research", "80")} <= stack.alerts(muted=True), "the others to be muted")
+    assert ("research", "80") not in stack.alerts(muted=False)
     (slack,) = wait_for(
-        lambda: [each for each in of(stack.hooks.at("/slack"), "the alert is for 100 %") if "platform" in str(each)],
+        lambda: [each for each in of(stack.hooks.at("/slack"), "the alert is for 100 %") if "research" in str(each)],
         "the message in Slack",
     )
     assert slack["attachments"][0]["color"] == "#e01e5a"
 
 
 def test_budgets_do_not_mute_each_other(stack: Stack) -> None:
-    stack.spend(4, 850)
-    wait_for(lambda: ("small", "100") in stack.alerts(muted=False), "the alert of the other budget")
+    stack.spend("small", 850)
+    wait_for(lambda: ("small", "100") in stack.alerts(muted=False), "the alert for 100 % of one budget")
+    stack.spend("calm", 850)
+    wait_for(lambda: ("calm", "80") in stack.alerts(muted=False), "the alert for 80 % of the other")
+    wait_for(lambda: ("calm", "50") in stack.alerts(muted=True), "the other to mute its own")
 
 
 def of(messages: list[Any], text: str) -> list[Any]:
