@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 from typing_extensions import override
 
+from llmlab.pricing.catalogue.compiling import REGISTRY
 from llmlab_exporter.cli.prices import prices
+from llmlab_exporter.cli.prices_show import PER
 from llmlab_exporter.price_files import catalogue_path
 from pricing.test_formats import CSV, LITELLM, PUBLISHED, VELLUM
 
@@ -64,9 +66,13 @@ def test_show_names_the_prices_their_source_and_the_alias():
     page = run("show", "gpt-4o-2024-11-20")
     assert "openai/gpt-4o for gpt-4o-2024-11-20" in page
     assert "genai-prices 0." in page
-    assert [line.split()[:3] for line in page.splitlines() if line.startswith("input_mtok")] == [
-        ["input_mtok", "2.5", "1.25"]
+    assert [line.split()[:5] for line in page.splitlines() if line.startswith("input_mtok")] == [
+        ["input_mtok", "1M", "tokens", "2.5", "1.25"]
     ]
+
+
+def test_show_can_tell_for_how_much_every_price_is():
+    assert {unit.price_key.rpartition("_")[2] for unit in REGISTRY.units.values()} <= PER.keys()
 
 
 def test_show_takes_a_date_and_says_since_when():
@@ -94,15 +100,15 @@ def test_show_says_what_comes_from_the_user_s_file(tmp_path: Path):
     words = " ".join(page.split())
     assert "your entry openai/gpt-4o, instead of openai/gpt-4o in genai-prices" in words
     assert "discount 20 % project lab" in words
-    assert "input_mtok 1.5" in words
+    assert "input_mtok 1M tokens 1.5" in words
 
 
 def test_show_has_the_tiers_that_only_the_user_s_file_names(tmp_path: Path):
     own = tmp_path / "prices.yaml"
     own.write_text("prices: {me/art: {image: {low 1024x1024: 0.04, high 1024x1024: 0.08}}}")
     page = run("show", "me/art", "--prices", str(own))
-    assert [line.split() for line in page.splitlines() if "images" in line] == [["images_kcount", "40", "80"]]
-    assert ["USD", "low", "1024x1024", "high", "1024x1024"] in [line.split() for line in page.splitlines()]
+    assert [line.split() for line in page.splitlines() if "images" in line] == [["images_kcount", "1,000", "40", "80"]]
+    assert ["USD", "for", "low", "1024x1024", "high", "1024x1024"] in [line.split() for line in page.splitlines()]
 
 
 def test_show_calls_one_s_own_entry_what_one_called_it(tmp_path: Path):

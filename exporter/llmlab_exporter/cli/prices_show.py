@@ -17,6 +17,16 @@ from llmlab.pricing.rate import Rate
 from llmlab_exporter.cli.prices_source import console, load_book, sources
 
 _TIERS = ("flex", "priority", "fast")
+PER = {
+    "mtok": "1M tokens",
+    "mchars": "1M characters",
+    "gpixels": "1G pixels",
+    "kpages": "1,000 pages",
+    "kcount": "1,000",
+    "hours": "1 hour",
+}
+"""For how much a price is, by how its key ends."""
+
 Columns = dict[str, Rate]
 """The rate of each way to be served."""
 
@@ -117,11 +127,12 @@ def _table(columns: Columns) -> Table | Text:
         return Text("free: it costs nothing" if all(rate.coverage.free for rate in columns.values()) else "no price")
     table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("USD", no_wrap=True)
+    table.add_column("for", no_wrap=True, style="dim")
     for name in prices:
         table.add_column(name, justify="right", no_wrap=True)
     for key, above in sorted(rows, key=lambda row: (row[1], list(rows).index(row))):
         label = f"{key}, input above {above:,}" if above else key
-        table.add_row(label, *(_cell(column, key, above) for column in prices.values()))
+        table.add_row(label, PER[key.rpartition("_")[2]], *(_cell(column, key, above) for column in prices.values()))
     return table
 
 
