@@ -48,6 +48,7 @@ def _burn(window: str) -> str:
 _LONGER = _CHOSEN.replace("}", ', period!="day"}')
 _DASHED, _DOTTED = {"fill": "dash", "dash": [6, 6]}, {"fill": "dot", "dash": [0, 6]}
 
+_NOT_IN_IT = f"{_gauge('unpriced_requests')} + {_gauge('unattributed_requests')}"
 _LEFT = f"{_LIMIT} - {_SPENT}"
 _RUNS_OUT = (
     f"1000 * (time() + ({_LEFT} > 0) / (max by ({_KEYS}) (rate(llm_budget_cost_usd_total{_CHOSEN}[1d])) > 0) < {_END})"
@@ -59,7 +60,8 @@ _ALL = table(
     "All budgets",
     "Each budget, the fullest first. Spent, forecast and period come from the exporter, exact and in the budget's "
     "time zone. Runs out: when the limit is reached at the pace of the last 24 hours, if that is before the period "
-    "ends. Unpriced: calls that are in none of these sums, so what is spent is a lower bound.",
+    "ends. Not in it: calls without a price, and calls of which nobody can tell whether they belong to the budget; "
+    "with any of them, what is spent is a lower bound.",
     [
         promql_now(expression, as_table=True)
         for expression in (
@@ -71,7 +73,7 @@ _ALL = table(
             _burn("1d"),
             _RUNS_OUT,
             f"1000 * {_END}",
-            _gauge("unpriced_requests"),
+            _NOT_IN_IT,
         )
     ],
     [
@@ -84,7 +86,7 @@ _ALL = table(
         Column(name="Burn, 24 h", unit=TIMES, decimals=1, width=90, colors=steps(GOOD, (1.3, WARN), (3, "red"))),
         Column(name="Runs out", unit=_MOMENT, width=140),
         Column(name="Period ends", unit=_MOMENT, width=140),
-        Column(name="Unpriced", unit=COUNT, decimals=0, width=80, colors=MUST_BE_ZERO),
+        Column(name="Not in it", unit=COUNT, decimals=0, width=80, colors=MUST_BE_ZERO),
     ],
     width=24,
     height=8,
@@ -114,7 +116,7 @@ _ALL = table(
                     "Value #F": "Burn, 24 h",
                     "Value #G": "Runs out",
                     "Value #H": "Period ends",
-                    "Value #I": "Unpriced",
+                    "Value #I": "Not in it",
                 },
             },
         },

@@ -204,6 +204,7 @@ def _budgets(growth: Growth) -> Iterator[Family]:
             ("period_start_timestamp_seconds", [float(begin) for begin, _ in periods]),
             ("period_end_timestamp_seconds", [float(end) for _, end in periods]),
             ("unpriced_requests", unpriced),
+            ("unattributed_requests", [0.0] * len(times)),
         ):
             rows[f"llm_budget_{name}"].append(("", labels, values, times))
         rows["llm_budget_cost_usd_total"].append(("", labels, whole, times))
