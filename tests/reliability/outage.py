@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from page import table, write_between
-from reliability.soak import PAGE, cost_row, losses_row, problems
+from reliability.soak import PAGE, budgets_row, cost_row, losses_row, problems
 from reliability.trial import Plan, Report, Trial
 
 AWAY = (0.025, 0.975)
@@ -32,6 +32,7 @@ def render(report: Report, plan: Plan) -> str:
         losses_row(report),
         ("calls stored twice", f"{report.stored_twice}"),
         cost_row(report),
+        budgets_row(report),
         ("peak memory of the exporter", f"{report.peak_mib:.0f} MiB"),
     ]
     return f"{os.cpu_count()} CPUs, Python {platform.python_version()}.\n\n{table(rows)}"

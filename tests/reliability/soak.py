@@ -24,7 +24,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 def problems(report: Report) -> list[str]:
     """Say where the sums differ from the truth."""
     rounded = {model: replace(totals, cost_usd=to_nano_usd(totals.cost_usd)) for model, totals in report.true.items()}
-    places = (("the store", report.events, report.true), ("the sums", report.rollup, report.true))
+    places = (
+        ("the store", report.events, report.true),
+        ("the sums", report.rollup, report.true),
+        ("the budgets", report.budgets, report.true_budgets),
+    )
     found = [f"{place}: {said}, not {true}" for place, said, true in places if said != true]
     if report.metrics != rounded:
         found.append(f"the metrics: {report.metrics}, not {rounded}")
@@ -45,6 +49,7 @@ def render(report: Report, plan: Plan) -> str:
         losses_row(report),
         ("calls stored twice", f"{report.stored_twice}"),
         cost_row(report),
+        budgets_row(report),
         ("seconds until all was stored, faults included", f"{report.seconds}"),
         ("calls per second, senders, faults and restarts included", f"{plan.spans / report.seconds:,.0f}"),
         ("peak memory of the exporter", f"{report.peak_mib:.0f} MiB"),
@@ -63,6 +68,12 @@ def cost_row(report: Report) -> tuple[str, str]:
     """Say what the calls cost, and what each place says that they cost."""
     said = " / ".join(f"${totals.cost_usd.normalize():f}" for totals in _sums(report))
     return "true cost / in the store / by `/api/costs/summary` / by `/metrics`, to the nano-dollar", said
+
+
+def budgets_row(report: Report) -> tuple[str, str]:
+    """Say how many budgets have what the calls of their periods cost."""
+    exact = sum(report.budgets[name] == true for name, true in report.true_budgets.items())
+    return "budgets that have exactly what the calls of their periods cost", f"{exact} of {len(report.true_budgets)}"
 
 
 def _sums(report: Report) -> list[Totals]:

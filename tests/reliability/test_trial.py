@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from reliability.trial import Plan, Report, Totals, Trial, to_nano_usd
+from reliability.trial import BUDGETS, Plan, Report, Totals, Trial, to_nano_usd
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -25,6 +25,11 @@ def test_the_sums_of_the_api_are_the_truth(report: Report) -> None:
 
 def test_the_metrics_are_the_truth_to_the_nano_dollar(report: Report) -> None:
     assert report.metrics == {model: rounded(totals) for model, totals in report.true.items()}
+
+
+def test_the_budgets_have_what_the_calls_of_their_periods_cost(report: Report) -> None:
+    assert report.budgets == report.true_budgets
+    assert report.budgets.keys() == BUDGETS.keys()
 
 
 def test_the_trial_was_one(report: Report) -> None:

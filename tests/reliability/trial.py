@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,9 @@ from reliability.truth import MODELS, Made, Totals, calls, seen_by_a_framework, 
 
 SENDERS = 8
 SERVER = Path(__file__).parent.parent / "store" / "clickhouse_server.py"
+
+BUDGETS = {f"{period}-{model}": (period, model) for period in ("day", "month") for _, model in MODELS}
+"""By name, the period and the model of each."""
 
 
 class Plan(NamedTuple):
@@ -74,6 +78,10 @@ class Report:
     """What `/api/costs/summary` says."""
     metrics: dict[str, Totals]
     """What Prometheus would read. Costs there are floating point numbers, rounded here to the nano-dollar."""
+    true_budgets: dict[str, Totals]
+    """What the calls in the periods of the budgets cost, by budget; without tokens."""
+    budgets: dict[str, Totals]
+    """What `/api/budgets/status` says of these."""
     stored_twice: int
     """Rows in the store beyond one for each span."""
 
@@ -85,6 +93,8 @@ class Trial:
         self._plan = plan
         self._data = folder / "data"
         self._server_data = folder / "server"
+        self._budgets = folder / "budgets.yaml"
+        self._budgets.write_text(json.dumps({"budgets": {name: _limit(*what) for name, what in BUDGETS.items()}}))
         self._server_port, self._grpc_port, self._http_port = free_port(), free_port(), free_port()
         self._server = self._start_server()
         self._exporter = self._start_exporter()
@@ -110,7 +120,7 @@ class Trial:
             self._acknowledged_s = time.perf_counter() - began
             self._exporter.wait_until_stored(900)
             self._note_memory()
-            return self._report(senders, truth(made), began)
+            return self._report(senders, made, began)
         finally:
             for sender in senders:
                 sender.failure = sender.failure or "the trial is over"
@@ -163,7 +173,9 @@ class Trial:
 
     def _start_exporter(self) -> ExporterProcess:
         ports = ("--grpc-port", str(self._grpc_port), "--http-port", str(self._http_port))
-        return ExporterProcess(self._data, ("--clickhouse-url", self._store_url, *ports))
+        return ExporterProcess(
+            self._data, ("--clickhouse-url", self._store_url, "--budgets", str(self._budgets), *ports)
+        )
 
     @property
     def _store_url(self) -> str:
@@ -183,9 +195,10 @@ class Trial:
         self._back_at = time.perf_counter()
         self._away_s += self._back_at - self._gone_at
 
-    def _report(self, senders: Sequence[Sender], true: dict[str, Totals], began: float) -> Report:
+    def _report(self, senders: Sequence[Sender], made: Sequence[Made], began: float) -> Report:
         seconds = time.perf_counter() - began
         events, stored_twice = self._events()
+        true_budgets, budgets = self._budgets_of(made)
         return Report(
             seconds=round(seconds, 1),
             kills=self._plan.kills,
@@ -197,10 +210,12 @@ class Trial:
             acknowledged_s=round(self._acknowledged_s, 1),
             away_s=round(self._away_s, 1),
             caught_up_s=round(began + seconds - self._back_at, 1),
-            true=true,
+            true=truth(made),
             events=events,
             rollup=self._rollup(),
             metrics=self._metrics(),
+            true_budgets=true_budgets,
+            budgets=budgets,
             stored_twice=stored_twice,
         )
 
@@ -227,6 +242,21 @@ class Trial:
             for model in summary["models"]
         }
 
+    def _budgets_of(self, made: Sequence[Made]) -> tuple[dict[str, Totals], dict[str, Totals]]:
+        """Return what the budgets must say, and what they say."""
+        true: dict[str, Totals] = {}
+        said: dict[str, Totals] = {}
+        for budget in json.loads(self._exporter.get("/api/budgets/status"), parse_float=Decimal)["budgets"]:
+            name, begin_ns = budget["name"], _ns(budget["period_start"])
+            model = BUDGETS[name][1]
+            counted = [
+                call for call in made if call.model == model and begin_ns <= call.end_ns < _ns(budget["period_end"])
+            ]
+            totals = truth(counted).get(model, Totals())
+            true[name] = Totals(totals.calls, totals.unpriced, cost_usd=totals.cost_usd)
+            said[name] = Totals(budget["requests"], budget["unpriced_requests"], cost_usd=Decimal(budget["spent"]))
+        return true, said
+
     def _metrics(self) -> dict[str, Totals]:
         page = self._exporter.get("/metrics")
 
@@ -243,6 +273,15 @@ class Trial:
             )
             for _, model in MODELS
         }
+
+
+def _limit(period: str, model: str) -> dict[str, object]:
+    """Return a budget as it is written in `budgets.yaml`."""
+    return {"limit": 1_000_000, "period": period, "scope": {"model": model}}
+
+
+def _ns(moment: str) -> int:
+    return round(datetime.fromisoformat(moment).timestamp()) * 10**9
 
 
 def _dealt(records: list[Made], plan: Plan) -> list[list[Made]]:
