@@ -1,8 +1,12 @@
 """The floor: the least that records what llmlab records, written by hand for one method of one SDK.
 
 One span, each attribute set once, one look at each chunk. No guard around its own work, no error path, no context for
-child spans, no switch, no `async`, no proxy that passes for the SDK's stream: an instrumentation needs all of these,
-so it cannot be faster than this.
+child spans, no switch, no `async`: an instrumentation needs all of these, so it cannot be faster than this.
+
+The stream that the caller gets is the SDK's own, with its type and its methods, because an instrumentation must not
+change that either. Its chunks come through a generator that is put where the SDK keeps its iterator: a private place,
+but the cheapest, and no dearer than to return the bare generator, as this floor once did. A stream that is closed or
+thrown away before its end leaves the span open.
 """
 
 from collections.abc import Iterator
@@ -21,7 +25,10 @@ def install() -> None:
     def create(self: Completions, **keywords: Any) -> Any:
         span = _start(tracer, self, keywords)
         if keywords.get("stream"):
-            return _watch(original(self, **keywords), span, perf_counter())
+            started_s = perf_counter()
+            stream = original(self, **keywords)
+            stream._iterator = _watch(stream._iterator, span, started_s)  # noqa: SLF001 - the SDK's own type stays
+            return stream
         completion = original(self, **keywords)
         span.set_attributes(_outcome(completion, completion.usage, completion.choices[0].finish_reason))
         span.end()
@@ -47,8 +54,7 @@ def _start(tracer: trace.Tracer, completions: Completions, keywords: dict[str, A
     return tracer.start_span(f"chat {keywords['model']}", kind=trace.SpanKind.CLIENT, attributes=attributes)
 
 
-def _watch(stream: Any, span: trace.Span, started_s: float) -> Iterator[Any]:
-    chunks = iter(stream)
+def _watch(chunks: Iterator[Any], span: trace.Span, started_s: float) -> Iterator[Any]:
     chunk = last = next(chunks)
     first_chunk_s = perf_counter() - started_s
     yield chunk

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import json
 import signal
 import socket
@@ -16,10 +17,24 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
 from llmlab_exporter import metrics
-from llmlab_exporter.api import budgets, calls, costs, dead_letters, events, health, prune, recommendations
+from llmlab_exporter.api import (
+    budget_exporters,
+    budgets,
+    calls,
+    costs,
+    dead_letters,
+    events,
+    health,
+    prune,
+    recommendations,
+)
 from llmlab_exporter.api import reprice as reprice_api
 from llmlab_exporter.budgets.collector import BudgetsCollector
 from llmlab_exporter.budgets.registry import Budgets, UnusableFile
+from llmlab_exporter.budgets.shared.board import Board
+from llmlab_exporter.budgets.shared.collector import SharingCollector
+from llmlab_exporter.budgets.shared.others import Others
+from llmlab_exporter.budgets.shared.sharing import Sharing, presence_of
 from llmlab_exporter.budgets.tracker import Tracker
 from llmlab_exporter.config import Config, StartupError
 from llmlab_exporter.datadir import DataDir
@@ -76,7 +91,9 @@ class Exporter:
         self._window = Window(self._prices.pricer, remembered)
         self._writer = Writer(self._book, self._window)
         self._budgets = _open_budgets(config.budgets, self._book, self._writer)
-        self._tracker = Tracker(self._budgets, data.ledger, self._book.totals.feed, self._writer)
+        others = Others(data.other_exporters) if config.redis_url else None
+        self._tracker = Tracker(self._budgets, data.ledger, self._book.totals.feed, self._writer, others=others)
+        self._sharing = others and self._open_sharing(config.redis_url, others)
         self._budget_watcher = Watcher("llmlab-budgets", self._budgets.look, self._tracker.look)
         self._disk = Disk(data.path, config.min_free_bytes)
         self._flusher = Flusher(self._writer, self._connect(data), letters=DeadLetterFile(data.dead_letters))
@@ -84,6 +101,8 @@ class Exporter:
         self._telemetry = Telemetry(self._registry)
         self._registry.register(PricesCollector(self._prices))
         self._registry.register(BudgetsCollector(self._budgets, self._tracker))
+        if self._sharing:
+            self._registry.register(SharingCollector(self._sharing))
         late = Late(self._flusher, self._writer, self._window, self._prices.pricer, config.window_s)
         self._registry.register(metrics.LateCollector(late))
         self._pipeline = Pipeline(self._prices.pricer, self._writer, self._telemetry, late)
@@ -119,6 +138,8 @@ class Exporter:
         await asyncio.to_thread(self._repricer.resume)
         self._prices.start()
         self._budget_watcher.start()
+        if self._sharing:
+            self._sharing.start()
         await grpc_server.start()
         serving = [await http_server.start_on(http_socket)]
         if sql_server and sql_socket:
@@ -139,6 +160,8 @@ class Exporter:
         self._budget_watcher.stop()
         self._pipeline.close()
         self._repricer.stop()
+        if self._sharing:
+            self._sharing.stop()
         self._flusher.stop(self._config.drain_s)
         self._writer.stop()
 
@@ -150,7 +173,7 @@ class Exporter:
         embedded = None if url else open_embedded(data.engine, data.engine_config)
 
         def connect() -> Store:
-            store = embedded or open_server(url)
+            store = embedded or open_server(url, self._config.clickhouse_cluster)
             store.migrate()  # retention is a property of the tables
             set_retention(store, self._config.retention_days)
             return store
@@ -161,6 +184,10 @@ class Exporter:
         users = Users(users_path(data.path))
         ensure_first_user(users, token_path(data.path))
         return SqlEndpoint(users, Queries(data.engine, lambda: self._flusher.store))
+
+    def _open_sharing(self, url: str, others: Others) -> Sharing:
+        own = presence_of(self._book.ledger_id, socket.gethostname())
+        return Sharing(_open_board(url), own, self._budgets, self._tracker, others)
 
     def _grpc_server(self) -> tuple[grpc.aio.Server, int]:
         config = self._config
@@ -178,6 +205,7 @@ class Exporter:
                 *otlp_http.routes(door, self._telemetry, self._config.max_body_bytes),
                 *costs.routes(self._summary, self._pipeline_state, self._prices_label, self._tracker.statuses),
                 *budgets.routes(self._budgets, self._tracker),
+                *budget_exporters.routes(self._sharing, self._tracker),
                 *calls.routes(lambda: self._flusher.store),
                 *reprice_api.routes(self._repricer),
                 *dead_letters.routes(self._writer, self._flusher.send_again, self._flusher.discard),
@@ -271,6 +299,22 @@ def _open_budgets(path: Path | None, book: Book, writer: Writer) -> Budgets:
         return Budgets(path, book, writer)
     except UnusableFile as error:
         raise StartupError(str(error), "correct the file, or start without --budgets") from error
+
+
+def _open_board(url: str) -> Board:
+    try:
+        # Not imported above: Redis is an extra, which those do not have who run one exporter.
+        module = importlib.import_module("llmlab_exporter.budgets.shared.redis_board")
+    except ImportError as error:
+        raise StartupError(
+            f"sharing budgets needs the Redis client ({error})", "pip install 'llmlab[server,redis]'"
+        ) from error
+    try:
+        return module.RedisBoard(url)
+    except ValueError as error:
+        raise StartupError(
+            f"the URL of Redis cannot be used: {error}", "write redis://:password@host:6379/0, or rediss:// for TLS"
+        ) from error
 
 
 def _open_ledger(path: Path, remembered: Limits) -> Book:

@@ -22,11 +22,15 @@ class Config:
     sql_port: int | None = None
     """Of the SQL endpoint over the embedded engine; None for 8123, or a free port when that is taken."""
     clickhouse_url: str = ""
-    """A ClickHouse server; "" for the embedded engine in `data`."""
+    """A ClickHouse server, or the replicas of a shard with commas between; "" for the embedded engine in `data`."""
+    clickhouse_cluster: str = ""
+    """The name of the cluster that it belongs to; "" for a single server."""
     prices: Path | None = None
     """The user's own prices and discounts, watched for changes."""
     budgets: Path | None = None
     """Budgets that are kept in a file, watched for changes."""
+    redis_url: str = ""
+    """Where several exporters share their budgets; "" when this one is alone."""
     ready_file: Path | None = None
     """Where to write the ports, as JSON, once spans are accepted."""
     max_body_bytes: int = MAX_BODY_BYTES

@@ -45,6 +45,11 @@ class DataDir:
         """The calls that the store refused for good."""
         return self.path / "dead-letters.jsonl"
 
+    @property
+    def other_exporters(self) -> Path:
+        """What is known of exporters that share the budgets."""
+        return self.path / "other-exporters.json"
+
     def __enter__(self) -> Self:
         return self
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from llmlab_exporter.assess import Line
 from llmlab_exporter.call import STREAM_ENDED, Call
+from llmlab_exporter.dedupe.models import families_of
 from llmlab_exporter.dedupe.rule import Source, response_of, source_of
 
 MAX_ALIKE = 500
@@ -24,10 +25,14 @@ _NEAR_NS = 10 * 10**9
 class Kept:
     """A remembered call."""
 
-    __slots__ = ("group", "is_gone", "is_indexed", "line", "since_s", "version")
+    __slots__ = ("group", "is_gone", "is_indexed", "line", "own", "response", "since_s", "version")
 
     def __init__(self, line: Line, version: int, since_s: float) -> None:
         self.line = line
+        self.own = line.said or line.call
+        """What its span said; `line` changes, and this does not."""
+        self.response = _response(self.own)
+        """What other records of its response are found by."""
         self.version = version
         """In the store; 0 until it is committed."""
         self.since_s = since_s
@@ -96,10 +101,10 @@ class Kin:
         add_trace, add_other = self._traces.add, self._others.add
         near: list[Kept] = []
         for each in calls:
-            own = each.line.own
+            own = each.own
             is_near = add_trace(own.trace_id, each)
-            if response := _response(own):
-                is_near |= add_other(response, each)
+            if each.response:
+                is_near |= add_other(each.response, each)
             if self._has_many_sources(own):
                 self._index(each)
                 is_near = True
@@ -120,16 +125,15 @@ class Kin:
 
     def near(self, each: Kept) -> Iterator[Kept]:
         """Yield calls that may be the same as one, and what is in its trace."""
-        own = each.line.own
-        for other in self._traces.get(own.trace_id):
+        for other in self._traces.get(each.own.trace_id):
             if not other.is_gone:
                 yield other
         yield from self._alike(each)
 
     def of_same_response(self, each: Kept) -> Iterator[Kept]:
         """Yield calls that tell of the same response."""
-        if response := _response(each.line.own):
-            for other in islice(self._others.get(response), MAX_ALIKE):
+        if each.response:
+            for other in islice(self._others.get(each.response), MAX_ALIKE):
                 if other is not each and not other.is_gone:
                     yield other
 
@@ -152,10 +156,10 @@ class Kin:
         return None
 
     def _remove(self, each: Kept, *, newest: bool) -> None:
-        own = each.line.own
+        own = each.own
         self._traces.remove(own.trace_id, newest=newest)
-        if response := _response(own):
-            self._others.remove(response, newest=newest)
+        if each.response:
+            self._others.remove(each.response, newest=newest)
         if each.is_indexed:
             for key in _likeness(own):
                 self._others.remove(key, newest=newest)
@@ -166,7 +170,7 @@ class Kin:
             del self._unindexed[own.service], self._sources[own.service]
 
     def _index(self, each: Kept) -> None:
-        for key in _likeness(each.line.own):
+        for key in _likeness(each.own):
             self._others.add(key, each)
         each.is_indexed = True
 
@@ -174,12 +178,17 @@ class Kin:
         return next(self._alike(each), None) is not None or self._trace_matters(each)
 
     def _trace_matters(self, each: Kept) -> bool:
-        """Whether there is something to tell apart in a trace: several sources, or a call without a response id."""
-        sources: set[tuple[str, str]] = set()
+        """Whether there is something to tell apart in a trace: several sources, or a call without a response id.
+
+        What comes above a call that has several records may change which of them is the deepest.
+        """
+        sources: set[Source] = set()
         count = 0
         surrounds = False
-        for other in self._traces.get(each.line.own.trace_id):
-            own = other.line.own
+        for other in self._traces.get(each.own.trace_id):
+            own = other.own
+            if other.group and not other.is_gone:
+                return True
             if own.reading.billable and not other.is_gone:
                 count += 1
                 sources.add(source_of(own))
@@ -187,13 +196,13 @@ class Kin:
         return count > 1 and (surrounds or len(sources) > 1)
 
     def _alike(self, each: Kept) -> Iterator[Kept]:
-        own = each.line.own
+        own = each.own
         source = source_of(own)
         for key in _lookups(own):
             for other in islice(self._others.get(key), MAX_ALIKE):
                 if other is each or other.is_gone:
                     continue
-                if key[0] == _RESPONSE or _may_be_same(own, source, other.line.own):
+                if key[0] == _RESPONSE or _may_be_same(own, source, other.own):
                     yield other
 
     def _has_many_sources(self, call: Call) -> bool:
@@ -202,13 +211,17 @@ class Kin:
         if sources is None:
             sources = self._sources[call.service] = set()
             self._unindexed[call.service] = deque()
-        if len(sources) < _MANY_SOURCES and call.reading.billable:
-            sources.add(source_of(call))
-            if len(sources) == _MANY_SOURCES:
-                for earlier in self._unindexed[call.service]:
-                    self._index(earlier)
-                self._unindexed[call.service].clear()
-        return len(sources) == _MANY_SOURCES
+        if len(sources) == _MANY_SOURCES:
+            return True
+        if not call.reading.billable or (source := source_of(call)) in sources:
+            return False
+        sources.add(source)
+        if len(sources) < _MANY_SOURCES:
+            return False
+        for earlier in self._unindexed[call.service]:
+            self._index(earlier)
+        self._unindexed[call.service].clear()
+        return True
 
 
 def _identity(call: Call) -> Identity:
@@ -249,9 +262,7 @@ def _likeness(call: Call) -> list[_Key]:
             if reading.response_id and not response_of(call):
                 keys.append(("numbered work", *work, reading.response_id))
         kind = "telling" if usage.known else "silent"
-        keys.append((kind, call.service, call.model))
-        if reading.request_model != call.model:
-            keys.append((kind, call.service, reading.request_model))
+        keys += [(kind, call.service, family) for family in families_of(call)]
     if reading.layer:
         keys.append(("stream", call.service, call.scope, reading.request_model))
     return keys
@@ -259,7 +270,7 @@ def _likeness(call: Call) -> list[_Key]:
 
 _OTHERS = {
     "telling": ("silent",),
-    "silent": ("telling",),
+    "silent": ("telling", "silent"),
     "named work": ("work",),
     "work": ("work", "named work"),
 }

@@ -16,11 +16,15 @@ ALIASES = {
     "azure": "azure.ai.openai",
     "azure_openai": "azure.ai.openai",
     "azure-openai": "azure.ai.openai",
+    "azureopenai": "azure.ai.openai",
+    "azure.openai": "azure.ai.openai",
     "aws": "aws.bedrock",
     "bedrock": "aws.bedrock",
     "aws_bedrock": "aws.bedrock",
     "amazon_bedrock": "aws.bedrock",
     "amazon-bedrock": "aws.bedrock",
+    "amazonbedrock": "aws.bedrock",
+    "aws-bedrock": "aws.bedrock",
     "bedrock_converse": "aws.bedrock",
     "azure_ai": "azure.ai.inference",
     "google": "gcp.gemini",
@@ -29,6 +33,10 @@ ALIASES = {
     "google-genai": "gcp.gemini",
     "google_ai_studio": "gcp.gemini",
     "google.generative-ai": "gcp.gemini",
+    "google-gla": "gcp.gemini",
+    "google-ai": "gcp.gemini",
+    "google_ai": "gcp.gemini",
+    "googleai": "gcp.gemini",
     "gcp.gen_ai": "gcp.gemini",
     "vertexai": "gcp.vertex_ai",
     "vertex": "gcp.vertex_ai",
@@ -36,10 +44,14 @@ ALIASES = {
     "vertex.anthropic": "gcp.vertex_ai",
     "google-vertex": "gcp.vertex_ai",
     "google_vertexai": "gcp.vertex_ai",
+    "vertex-ai": "gcp.vertex_ai",
+    "google_vertex_ai": "gcp.vertex_ai",
     "mistral": "mistral_ai",
     "mistralai": "mistral_ai",
+    "mistral-ai": "mistral_ai",
     "moonshot": "moonshot_ai",
     "watsonx": "ibm.watsonx.ai",
+    "x-ai": "x_ai",
     "togetherai": "together",
     "together_ai": "together",
     "fireworks_ai": "fireworks",
@@ -135,13 +147,18 @@ def provider_of(said: str, host: str, model: str) -> str:
     The host is believed first: a client of OpenAI's API may talk to a dozen providers and says `openai` of them all.
     The model is the last resort, and refutes an `openai` that cannot be.
     """
-    found = provider_at(host) if host else None
+    found = provider_at(_bare(host)) if host else None
     if found:
         return found
     named = _named(said)
     if named == _LINGUA_FRANCA:
         return _sells(model) or named
     return named or _sells(model) or _sells_prefixed(model)
+
+
+def _bare(host: str) -> str:
+    """Return a host without what some write around it: the scheme, the port, the path."""
+    return host.rpartition("://")[2].partition("/")[0].partition(":")[0]
 
 
 def _named(said: str) -> str:

@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -16,8 +17,20 @@ from llmlab.pricing import Priced
 from llmlab.usage import Usage
 from llmlab_exporter.assess import Line
 from llmlab_exporter.call import Call, Reading
-from llmlab_exporter.ledger.parcels import Unreadable, pack, unpack
-from llmlab_exporter.rows import COLUMNS, COST, record_batch, unscaled, usage_column
+from llmlab_exporter.ledger.parcels import Unreadable, pack, pack_constants, unpack
+from llmlab_exporter.rows import (
+    COLUMNS,
+    COST,
+    Column,
+    Constants,
+    Transposed,
+    array,
+    record_batch,
+    rows_of,
+    text_column,
+    unscaled,
+    usage_column,
+)
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +40,21 @@ CHANGE_ID = "dedupe"
 MOVED = "moved"
 """The rule of what stays where a call was stored that turned out to belong to another project."""
 
-_ONLY_HERE = ("scope", "layer", "host", "said_project", "said")
-_NEEDED = frozenset({*(column.name for column in COLUMNS), *_ONLY_HERE}) - {*map(usage_column, Usage._fields)}
+
+def _said(lines: Transposed) -> list[str | None]:
+    pairs = zip(lines.said, lines.calls, strict=True)
+    return [None if said is None else _difference(said, call) for said, call in pairs]
+
+
+_ONLY_HERE = (
+    text_column("scope", "call.scope"),
+    text_column("layer", "reading.layer"),
+    text_column("host", "reading.host"),
+    text_column("said_project", "reading.project"),
+    Column("said", pa.string(), _said),
+)
+_NAMES = [column.name for column in (*COLUMNS, *_ONLY_HERE)]
+_NEEDED = frozenset(_NAMES) - {*map(usage_column, Usage._fields)}
 
 
 class Recalled(NamedTuple):
@@ -40,22 +66,21 @@ class Recalled(NamedTuple):
 
 def packed(lines: Sequence[Line], versions: Sequence[int] = (), reasons: Sequence[str] = ()) -> bytes:
     """Pack lines; they are first versions unless it is said of each. `reasons` say why there are new ones."""
-    rows = record_batch(lines)
-    said = [None if line.said is None else _difference(line.said, line.call) for line in lines]
-    for name, values in {
-        "scope": [line.call.scope for line in lines],
-        "layer": [line.call.reading.layer for line in lines],
-        "host": [line.call.reading.host for line in lines],
-        "said_project": [line.call.reading.project for line in lines],
-        "said": said,
-    }.items():
-        rows = rows.append_column(pa.field(name, pa.string()), pa.array(values, pa.string()))
+    if not lines:
+        return pack(record_batch(lines))
+    rows, constants = rows_of(lines, _ONLY_HERE)
     if versions:
         rows = rows.append_column(pa.field("version", pa.uint32()), pa.array(versions, pa.uint32()))
         rows = rows.append_column(pa.field("change_id", pa.string()), pa.array([CHANGE_ID] * len(lines), pa.string()))
     if reasons:
         rows = rows.append_column(pa.field("reason", pa.string()), pa.array(reasons, pa.string()))
-    return pack(rows)
+    return pack(rows, _packed_constants(constants))
+
+
+@lru_cache(maxsize=256)
+def _packed_constants(constants: Constants) -> bytes:
+    names = [name for name, _, _ in constants]
+    return pack_constants(pa.record_batch([array([value], kind) for _, kind, value in constants], names=names))
 
 
 def recalled(payload: bytes) -> Iterator[Recalled]:
@@ -72,11 +97,10 @@ def recalled(payload: bytes) -> Iterator[Recalled]:
     known = frozenset(table.column_names)
     if _NEEDED - known:
         return
-    names = [*(column.name for column in COLUMNS), *_ONLY_HERE]
-    columns = [_values(table.column(name)) if name in known else [None] * table.num_rows for name in names]
+    columns = [_values(table.column(name)) if name in known else [None] * table.num_rows for name in _NAMES]
     versions = table.column("version").to_pylist() if "version" in known else [1] * table.num_rows
     for version, *values in zip(versions, *columns, strict=True):
-        yield Recalled(_line(dict(zip(names, values, strict=True))), version or 1)
+        yield Recalled(_line(dict(zip(_NAMES, values, strict=True))), version or 1)
 
 
 def _line(row: dict[str, Any]) -> Line:

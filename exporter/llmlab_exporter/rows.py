@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -35,7 +35,12 @@ class Transposed(NamedTuple):
     priced: Any
     computed: Any
     """What the catalogue says, also where the provider's own word is the cost."""
-    lines: Sequence[Line]
+    duplicate_of: Sequence[bytes]
+    rule: Sequence[str]
+    said: Sequence[Call | None]
+    calls: Sequence[Call]
+    """Not turned, like `prices`, which are those of `computed`."""
+    prices: Sequence[Priced]
 
 
 class Column(NamedTuple):
@@ -44,6 +49,22 @@ class Column(NamedTuple):
     name: str
     type: pa.DataType
     values: Callable[[Transposed], Sequence[Any]]
+
+
+Constants = tuple[tuple[str, pa.DataType, Any], ...]
+"""Columns of which all rows have one value."""
+
+
+class Rows(NamedTuple):
+    """Rows of a table: most columns of one request say the same of all its calls, so they are kept as one value."""
+
+    varying: pa.RecordBatch
+    constant: Constants
+
+
+def text_column(name: str, path: str) -> Column:
+    """Return a column of what is found at a path of `Transposed`."""
+    return _column(name, path)
 
 
 def _column(name: str, path: str, kind: pa.DataType = _TEXT) -> Column:
@@ -59,36 +80,33 @@ def _money(field: str) -> Callable[[Transposed], Sequence[int | None]]:
 
 
 def _parents(lines: Transposed) -> list[bytes]:
-    return [line.call.parent_id or _NO_SPAN for line in lines.lines]
+    return [parent_id or _NO_SPAN for parent_id in lines.call.parent_id]
 
 
 def _duplicates(lines: Transposed) -> list[bytes | None]:
-    return [line.duplicate_of or None for line in lines.lines]
-
-
-def _rules(lines: Transposed) -> list[str]:
-    return [line.rule for line in lines.lines]
+    return [span_id or None for span_id in lines.duplicate_of]
 
 
 def _outcomes(lines: Transposed) -> list[str]:
-    return [line.call.outcome for line in lines.lines]
+    return [call.outcome for call in lines.calls]
 
 
 def _usage_sources(lines: Transposed) -> list[str]:
-    return [line.call.reading.usage_source or "" for line in lines.lines]
+    return [source or "" for source in lines.reading.usage_source]
 
 
 def _flaws(lines: Transposed) -> list[str]:
-    return ["; ".join(line.call.reading.flaws) for line in lines.lines]
+    return ["; ".join(flaws) for flaws in lines.reading.flaws]
 
 
 def _rates(lines: Transposed) -> list[str]:
-    return [rate_text(line.computed, line.call.reading.usage) for line in lines.lines]
+    return [rate_text(priced, usage) for priced, usage in zip(lines.prices, lines.reading.usage, strict=True)]
 
 
 def _beside(lines: Transposed) -> list[int | None]:
     """Return the computed cost where it is not the cost."""
-    return [line.computed.cost_yocto if line.priced.source == "provider" else None for line in lines.lines]
+    costs = zip(lines.priced.source, lines.computed.cost_yocto, strict=True)
+    return [computed if source == "provider" else None for source, computed in costs]
 
 
 def usage_column(field: str) -> str:
@@ -125,7 +143,7 @@ COLUMNS: tuple[Column, ...] = (
     _column("usage_spoiled", "reading.usage_spoiled", pa.bool_()),
     _column("billable", "reading.billable", pa.bool_()),
     Column("duplicate_of", pa.binary(8), _duplicates),
-    Column("duplicate_reason", _TEXT, _rules),
+    _column("duplicate_reason", "rule"),
     _column("cost_usd", "priced.cost_yocto", COST),
     _column("cost_source", "priced.source"),
     _column("cost_reason", "priced.reason"),
@@ -171,29 +189,58 @@ KEY = ("org", "project", "started_at", "trace_id", "span_id")
 SCHEMA = pa.schema([(column.name, column.type) for column in COLUMNS])
 
 
+_OF_ONE_CALL = frozenset({"response_id", "user_id", "session_id", "run_id", "cost_detail", "flaws", "said"})
+"""Texts that differ from call to call, or may: that they are the same in one request says nothing of the next one."""
+
+
+def rows_of(lines: Sequence[Line], more: Sequence[Column] = ()) -> Rows:
+    """Turn priced calls, at least one, into rows with the columns of `llm_calls`, and more."""
+    turned = _transpose(lines)
+    constant: list[tuple[str, pa.DataType, Any]] = []
+    varying: list[tuple[pa.Field[Any], pa.Array[Any]]] = []
+    for column in (*COLUMNS, *more):
+        values = column.values(turned)
+        first = values[0]
+        if _may_be_constant(column, first) and values.count(first) == len(values):
+            constant.append((column.name, column.type, first))
+        else:
+            varying.append((pa.field(column.name, column.type), array(values, column.type)))
+    fields, arrays = zip(*varying, strict=True)
+    return Rows(pa.record_batch(list(arrays), schema=pa.schema(fields)), tuple(constant))
+
+
+def _may_be_constant(column: Column, value: object) -> bool:
+    """Whether it is worth a look if all calls say this, as those of the next request will: there must not be many."""
+    return not value or value is True or (type(value) is str and column.name not in _OF_ONE_CALL)
+
+
 def record_batch(lines: Sequence[Line]) -> pa.RecordBatch:
     """Turn priced calls into one Arrow record batch with the columns of `llm_calls`."""
     if not lines:
         return pa.RecordBatch.from_pylist([], SCHEMA)
     turned = _transpose(lines)
-    arrays: list[pa.Array[Any]] = []
-    for column in COLUMNS:
-        values = column.values(turned)
-        arrays.append(decimals(values) if column.type is COST else pa.array(values, column.type))
-    return pa.record_batch(arrays, schema=SCHEMA)
+    return pa.record_batch([array(column.values(turned), column.type) for column in COLUMNS], schema=SCHEMA)
 
 
 def _transpose(lines: Sequence[Line]) -> Transposed:
-    calls, prices, _, computed, *_ = zip(*lines, strict=True)
+    calls, prices, duplicates, computed, rules, said = zip(*lines, strict=True)
     call: Any = Call._make(zip(*calls, strict=True))
     reading: Any = Reading._make(zip(*call.reading, strict=True))
     usage = Usage._make(zip(*reading.usage, strict=True))
-    return Transposed(call, reading, usage, _columns(prices), _columns(computed), lines)
+    priced = _columns(prices)
+    # Nearly always the cost is the computed one, and then it is the same object.
+    concluded = priced if all(map(is_, prices, computed)) else _columns(computed)
+    return Transposed(call, reading, usage, priced, concluded, duplicates, rules, said, calls, computed)
 
 
 def _columns(prices: Sequence[Priced]) -> Priced:
     """Turn prices on their side."""
     return Priced._make(zip(*prices, strict=True))
+
+
+def array(values: Sequence[Any], kind: pa.DataType) -> "pa.Array[Any]":
+    """Build a column; a cost is given as an unscaled integer."""
+    return decimals(values) if kind is COST else pa.array(values, kind)
 
 
 def decimals(values: Sequence[int | None]) -> "pa.Array[Any]":

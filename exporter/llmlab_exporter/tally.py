@@ -1,8 +1,9 @@
 """What calls add up to: the counters behind the metrics and the summaries, per series and quarter of an hour."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
 from llmlab.pricing import Priced
@@ -12,6 +13,7 @@ from llmlab_exporter.call import Call
 BUCKET_S = 900
 """Spend is kept per quarter of an hour: every time zone in use is a multiple of it away from UTC, so that a day
 anywhere is a whole number of buckets."""
+_BUCKET_NS = BUCKET_S * 10**9
 
 LATENCY_BOUNDS_S = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
 """Upper bounds of `llm_request_duration_seconds`, between an embedding and a long reasoning call."""
@@ -199,18 +201,14 @@ def _add_feature(sums: dict[str, FeatureSum], feature: str, calls: FeatureSum) -
 _NO_CALLS = FeatureSum(0, 0, 0)
 
 
+_labels: Callable[[Call], tuple[str, ...]] = itemgetter(
+    *map(Call._fields.index, ("org", "project", "service", "environment", "provider", "model"))
+)
+
+
 def series_of(call: Call) -> Series:
     """Return the series that a call belongs to."""
-    return Series(
-        call.org,
-        call.project,
-        call.service,
-        call.environment,
-        call.provider,
-        call.model,
-        call.reading.operation,
-        call.outcome,
-    )
+    return Series._make((*_labels(call), call.reading.operation, call.outcome))
 
 
 Tallies = dict[tuple[int, Series], Tally]
@@ -222,15 +220,17 @@ def tally(lines: Iterable[Line]) -> Tallies:
 
     Spans that repeat or surround a billed call are stored but not counted: they were no requests.
     """
-    tallies: Tallies = {}
-    for call, priced, duplicate_of, *_ in lines:
+    tallies: dict[tuple[int, tuple[str, ...], str, str], Tally] = {}
+    for call, priced, duplicate_of, _, _, _ in lines:
         reading = call.reading
         if duplicate_of or not (reading.billable or reading.error):
             continue
-        series = series_of(call)
-        bucket = call.end_ns // (BUCKET_S * 1_000_000_000) * BUCKET_S
-        found = tallies.get((bucket, series))
+        place = call.end_ns // _BUCKET_NS, _labels(call), reading.operation, call.outcome
+        found = tallies.get(place)
         if found is None:
-            found = tallies[bucket, series] = Tally()
+            found = tallies[place] = Tally()
         found.count(call, priced)
-    return tallies
+    return {
+        (bucket * BUCKET_S, Series._make((*labels, operation, outcome))): found
+        for (bucket, labels, operation, outcome), found in tallies.items()
+    }

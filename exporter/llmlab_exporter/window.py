@@ -102,7 +102,7 @@ class Window:
         changed = {id(each): line for each, line in changes}
         entries = [
             batch.entry
-            if not without and not any(id(each) in changed for each in part)
+            if not without and not (changed and any(id(each) in changed for each in part))
             else entry([changed.get(id(each), each.line) for each in part])
             for batch, without, part in zip(batches, dropped, parts, strict=True)
         ]
@@ -160,7 +160,7 @@ class Window:
 
     def _compare(self, calls: Sequence[Kept]) -> tuple[list[tuple[Kept, Line]], list[list[Kept]]]:
         """Apply the rules to calls; returns what changes, and which are one call."""
-        lines = assess([each.line.own for each in calls], self._pricer) if calls else []
+        lines = assess([each.own for each in calls], self._pricer) if calls else []
         changes = [
             (each, line) for each, line in zip(calls, lines, strict=True) if _meaning(each.line) != _meaning(line)
         ]
@@ -215,7 +215,8 @@ class Window:
         while self._order and (len(self._order) > self._limits.calls or self._order[0].since_s < oldest):
             each = self._order.popleft()
             self.forgotten_early += each.since_s >= oldest
-            for member in (each, *each.group):
+            each.is_gone = True
+            for member in each.group:
                 member.is_gone = True
             self._kin.remove(each)
 

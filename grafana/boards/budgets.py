@@ -29,7 +29,7 @@ _KEYS = "budget, org, project, period"
 
 
 def _gauge(name: str) -> str:
-    """Ask for a gauge of each budget: several exporters tell of the same ones."""
+    """Ask for a gauge of each budget: several exporters tell of the same ones, and each counts its own calls alone."""
     return f"max by ({_KEYS}) (llm_budget_{name}{_CHOSEN})"
 
 
@@ -42,7 +42,7 @@ _ELAPSED = f"(time() - {_START}) / ({_END} - {_START})"
 
 def _burn(window: str) -> str:
     """How many times faster than the limit allows the window's spend is."""
-    return f"max by ({_KEYS}) (rate(llm_budget_cost_usd_total{_CHOSEN}[{window}])) / ({_LIMIT} / ({_END} - {_START}))"
+    return f"sum by ({_KEYS}) (rate(llm_budget_cost_usd_total{_CHOSEN}[{window}])) / ({_LIMIT} / ({_END} - {_START}))"
 
 
 _LONGER = _CHOSEN.replace("}", ', period!="day"}')
@@ -51,7 +51,7 @@ _DASHED, _DOTTED = {"fill": "dash", "dash": [6, 6]}, {"fill": "dot", "dash": [0,
 _NOT_IN_IT = f"{_gauge('unpriced_requests')} + {_gauge('unattributed_requests')}"
 _LEFT = f"{_LIMIT} - {_SPENT}"
 _RUNS_OUT = (
-    f"1000 * (time() + ({_LEFT} > 0) / (max by ({_KEYS}) (rate(llm_budget_cost_usd_total{_CHOSEN}[1d])) > 0) < {_END})"
+    f"1000 * (time() + ({_LEFT} > 0) / (sum by ({_KEYS}) (rate(llm_budget_cost_usd_total{_CHOSEN}[1d])) > 0) < {_END})"
 )
 
 _MOMENT = "time:ddd D MMM HH:mm"
@@ -223,7 +223,7 @@ _BURN = series(
 _RATE = series(
     "Spend per hour",
     "What the calls of each budget cost per hour.",
-    promql(f"3600 * max by ({_KEYS}) (rate(llm_budget_cost_usd_total{_CHOSEN}[$__rate_interval]))", "{{budget}}"),
+    promql(f"3600 * sum by ({_KEYS}) (rate(llm_budget_cost_usd_total{_CHOSEN}[$__rate_interval]))", "{{budget}}"),
     USD,
     decimals=2,
     fill=10,

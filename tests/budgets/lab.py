@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ledger.entries import key
 from llmlab.budgets import Budget, read_budget
 from llmlab_exporter.budgets.registry import Budgets
+from llmlab_exporter.budgets.shared.others import Others
 from llmlab_exporter.budgets.status import Status
 from llmlab_exporter.budgets.tracker import Tracker
 from llmlab_exporter.budgets.watch import labels
@@ -60,18 +61,23 @@ def tallies(effects: Sequence[Effect]) -> Tallies:
 class Lab:
     """Budgets on a ledger."""
 
-    def __init__(self, ledger: Path, now: float = NOON, budgets_file: Path | None = None) -> None:
+    def __init__(
+        self, ledger: Path, now: float = NOON, budgets_file: Path | None = None, others: Others | None = None
+    ) -> None:
         self.ledger = ledger
         self.now = now
         self.book = Book(ledger)
         self.writer = Writer(self.book)
         self.writer.start()
         self.budgets = Budgets(budgets_file, self.book, self.writer)
+        self._others = others
         self.tracker = self.new_tracker()
         self._keys = count(self.book.outbox.rows + 1)
 
     def new_tracker(self) -> Tracker:
-        return Tracker(self.budgets, self.ledger, self.book.totals.feed, self.writer, lambda: self.now)
+        return Tracker(
+            self.budgets, self.ledger, self.book.totals.feed, self.writer, lambda: self.now, others=self._others
+        )
 
     def set(self, limit: float = 100, **written: Any) -> Budget:
         """Set a budget as a request would."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from budgets.lab import DAY, HOUR, NOON, USD, Effect, expected, found, lab
 from llmlab.budgets import Budget, read_budget
+from llmlab_exporter.ledger.budget_records import BudgetRecord
 from llmlab_exporter.ledger.schema import MIGRATIONS
 from llmlab_exporter.tally import BUCKET_S
 
@@ -295,7 +296,8 @@ def test_budgets_survive_a_restart_and_are_exact_then(tmp_path: Path) -> None:
 def test_a_stored_budget_of_a_later_version_is_named_and_left_alone(tmp_path: Path) -> None:
     with lab(tmp_path / "ledger.sqlite") as now:
         now.set()
-        now.writer.run(lambda book: book.budgets.put("later", '{"name": "later", "limit": "5", "novelty": 1}'))
+        later = BudgetRecord("later", '{"name": "later", "limit": "5", "novelty": 1}')
+        now.writer.run(lambda book: book.budgets.put(later))
     with lab(tmp_path / "ledger.sqlite") as now:
         assert now.statuses().keys() == {"monthly"}
         assert now.budgets.details()["unreadable"] == ["later"]

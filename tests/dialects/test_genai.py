@@ -57,7 +57,7 @@ class TestUsage:
     def test_a_new_name_goes_before_an_old_one(self) -> None:
         assert call(usage(input_tokens=10, prompt_tokens=11, output_tokens=1)).reading.usage == Usage(10, 1)
 
-    @pytest.mark.parametrize("value", [7, 7.0, "7"])
+    @pytest.mark.parametrize("value", [7, 7.0, "7", "7.0"])
     def test_a_count_may_be_an_integer_a_whole_double_or_digits(self, value: Value) -> None:
         assert call(usage(input_tokens=value)).reading.usage == Usage(7)
 
@@ -72,7 +72,9 @@ class TestUsage:
             -inf,
             0.5,
             True,
-            "7.0",
+            "7.5",
+            "7e3",
+            " 7",
             "many",
             "-1",
             "\N{ARABIC-INDIC DIGIT SEVEN}",

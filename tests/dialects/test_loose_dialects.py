@@ -196,9 +196,13 @@ class TestClaudeCode:
             "output_tokens": 389,
             "cache_read_tokens": 4096,
             "cache_creation_tokens": 1500,
+            "request_id": "req_011CcuGBf1",
+            "stop_reason": "end_turn",
+            "ttft_ms": 812,
         }
         found = call(said, name="claude_code.llm_request", scope="com.anthropic.claude_code")
         assert (found.provider, found.reading.usage) == ("anthropic", Usage(5807, 389, 4096, 1500))
+        assert (found.reading.finish_reason, found.reading.first_chunk_s) == ("end_turn", 0.812)
         assert take(span(said, name="claude_code.tool"), scope="com.anthropic.claude_code").calls == []
 
 

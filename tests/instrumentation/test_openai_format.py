@@ -1,5 +1,6 @@
 """Reading OpenAI's format, as OpenAI and the hosts that imitate it write it."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from llmlab.formats.openai import ChatChunks, read_completion, read_usage
+from llmlab.formats.openai import ChatChunks, PlainChatChunks, read_completion, read_usage
 from llmlab.usage import NO_USAGE, Usage, contradictions
 
 
@@ -114,3 +115,33 @@ def test_finish_reasons_come_in_the_order_of_the_choices() -> None:
     for index, reason in ((1, "length"), (0, "stop")):
         chunks.read(chunk(**said(reason, index)))
     assert chunks.reply().finish_reasons == ("stop", "length")
+
+
+STREAMS: dict[str, Callable[[], list[ChatCompletionChunk]]] = {
+    "one choice": lambda: [chunk(**said()), chunk(**said("stop")), chunk(usage=sdk_usage())],
+    "the finish reason is not on the last choice": lambda: [chunk(**said("stop")), chunk(**said())],
+    "usage on a chunk that goes on": lambda: [chunk(**said(), usage=sdk_usage(completion_tokens=1)), chunk(**said())],
+    "several choices at once": lambda: [chunk(choices=said("stop", 1)["choices"] + said("length", 0)["choices"])],
+    "several choices by turns": lambda: [chunk(**said("length", 1)), chunk(**said()), chunk(**said("stop"))],
+    "no choices at all": lambda: [chunk(choices=None), chunk(), chunk(choices=None, usage=sdk_usage())],
+    "no chunks": list,
+}
+
+
+@pytest.mark.parametrize("hide_usage", [True, False])
+@pytest.mark.parametrize("made", STREAMS.values(), ids=STREAMS)
+def test_a_stream_passes_as_it_does_chunk_by_chunk(
+    made: Callable[[], list[ChatCompletionChunk]], hide_usage: bool
+) -> None:
+    one_by_one, in_a_loop = ChatChunks(hide_usage=hide_usage), PlainChatChunks(hide_usage=hide_usage)
+    seen = [each for each in made() if not one_by_one.read(each)]
+    passed = list(in_a_loop.pass_on(made()))
+    assert [each.to_dict() for each in passed] == [each.to_dict() for each in seen]
+    assert in_a_loop.reply() == one_by_one.reply()
+
+
+def test_a_chunk_that_cannot_be_read_is_passed_on(caplog: pytest.LogCaptureFixture) -> None:
+    odd: list[Any] = [chunk(**said()), "no chunk", chunk(**said("stop"))]
+    chunks = PlainChatChunks(hide_usage=True)
+    assert list(chunks.pass_on(odd)) == odd
+    assert chunks.reply().finish_reasons == ("stop",)

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -104,7 +104,7 @@ def test_three_layers_without_a_response_id_are_one_call() -> None:
 @pytest.mark.parametrize(
     ("outer", "inner"),
     [
-        (Seen(1), Seen(2, parent=1)),
+        (Seen(1, "r"), Seen(2, parent=1)),
         (Seen(1, scope="genai"), Seen(2, parent=1, usage=Usage(11, 5))),
         (Seen(1, "r", scope="genai"), Seen(2, "s", parent=1)),
         (Seen(1, scope="genai"), Seen(2, parent=1, project="other")),
@@ -125,6 +125,16 @@ def test_calls_alike_but_without_a_response_id_stay_apart() -> None:
 
 def test_the_same_response_in_two_projects_is_billed_to_both() -> None:
     assert found(Seen(1, "r"), Seen(2, "r", project="other")) == {}
+
+
+def test_the_placeholder_of_the_openai_agents_sdk_joins_nothing() -> None:
+    assert found(Seen(1, "__fake_id__"), Seen(2, "__fake_id__", trace=2)) == {}
+
+
+def test_instrumentations_that_write_otherwise_are_told_apart_without_their_scope() -> None:
+    outer, inner = Seen(1, scope="").call(), Seen(2, scope="", trace=2).call()
+    assert duplicates([outer, inner]) == {}
+    assert len(duplicates([outer._replace(dialect="openinference"), inner])) == 1
 
 
 def test_a_duplicate_of_a_duplicate_points_to_what_is_billed() -> None:
@@ -229,6 +239,52 @@ class TestSameTime:
         assert found(silent, Seen(2, "r", end=100)) == {0: 1}
         assert found(silent, Seen(2, "r", end=100, model="n")) == {}
 
+    def test_two_that_know_nothing_and_asked_for_the_same_model_are_one_call(self) -> None:
+        framework = Seen(1, scope="langchain", usage=NO_USAGE, end=100)
+        sdk = Seen(2, trace=2, usage=NO_USAGE, start=10, end=90)
+        assert len(found(framework, sdk)) == 1
+        assert found(framework, replace(sdk, model="n")) == {}
+        assert found(framework, replace(sdk, service="t")) == {}
+        assert found(framework, replace(sdk, end=150)) == {}
+
+    def test_of_alike_calls_at_once_that_know_nothing_none_is_lost(self) -> None:
+        silent = [Seen(number, trace=number, usage=NO_USAGE, start=number, end=100 - number) for number in range(1, 9)]
+        assert found(*silent) == {}
+        layers = [replace(each, span=each.span + 20, scope="b", start=each.start + 1) for each in silent]
+        assert len(found(*silent, *layers)) <= len(silent)
+
+    @pytest.mark.parametrize(
+        ("alias", "snapshot"),
+        [
+            ("gpt-4o", "gpt-4o-2024-11-20"),
+            ("gpt-5-mini", "openai/gpt-5-mini-2025-08-07"),
+            ("claude-sonnet-4-5", "claude-sonnet-4-5-20250929"),
+            ("claude-sonnet-4-5", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+            ("claude-opus-4-1-latest", "claude-opus-4-1@20250805"),
+            ("mistral-large-latest", "mistral-large-2411"),
+            ("gemini-2.0-flash", "gemini-2.0-flash-001"),
+            ("command-r-plus", "command-r-plus-08-2024"),
+        ],
+    )
+    def test_an_alias_and_its_snapshot_are_one_model(self, alias: str, snapshot: str) -> None:
+        silent = Seen(1, trace=2, scope="b", start=10, end=20, usage=NO_USAGE, model=alias)
+        assert found(silent, Seen(2, "r", end=100, model=snapshot)) == {0: 1}
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("gpt-4o", "gpt-4o-mini"),
+            ("gpt-4o-2024-05-13", "gpt-4o-2024-11-20"),
+            ("gpt-5", "gpt-5-mini-2025-08-07"),
+            ("claude-sonnet-4", "claude-sonnet-4-5-20250929"),
+            ("gemini-2.5-flash", "gemini-2.5-flash-lite"),
+            ("llama3.1:8b", "llama3.1:70b"),
+        ],
+    )
+    def test_other_models_are_other_calls(self, one: str, other: str) -> None:
+        silent = Seen(1, trace=2, scope="b", start=10, end=20, usage=NO_USAGE, model=one)
+        assert found(silent, Seen(2, "r", end=100, model=other)) == {}
+
     def test_forged_spans_do_not_take_quadratic_time(self) -> None:
         many = [Seen(number, trace=number, scope=f"{number % 2}", start=number) for number in range(1, 5_001)]
         assert len(found(*many)) < len(many)
@@ -271,6 +327,19 @@ class TestContainers:
 
     def test_one_that_repeats_a_single_response_below_is_no_call(self) -> None:
         assert found(Seen(1), Seen(2, "r", parent=1)) == {0: 1}
+
+    def test_nor_is_one_that_repeats_a_single_call_below_of_the_same_instrumentation(self) -> None:
+        assert found(Seen(1), Seen(2, parent=1)) == {0: 1}
+        assert found(Seen(1), Seen(2, parent=1), Seen(3, parent=1)) == {}
+
+    def test_a_public_and_a_private_method_that_know_nothing_are_one_call(self) -> None:
+        assert found(Seen(1, usage=NO_USAGE), Seen(2, parent=1, usage=NO_USAGE)) == {0: 1}
+        assert found(Seen(1, usage=NO_USAGE), Seen(2, parent=1, usage=NO_USAGE, model="n")) == {}
+
+    def test_a_single_call_below_that_knows_less_is_the_one_above(self) -> None:
+        silent = Seen(2, parent=1, usage=NO_USAGE)
+        assert found(Seen(1), silent) == {1: 0}
+        assert found(Seen(1), silent, Seen(3, parent=1, usage=NO_USAGE)) == {}
 
     def test_one_with_a_response_of_its_own_is(self) -> None:
         assert found(Seen(1, "r"), Seen(2, "q", parent=1)) == {}
@@ -317,12 +386,12 @@ spans = st.builds(
 )
 
 
-@given(st.lists(spans, max_size=12))
+@given(st.lists(spans, max_size=12, unique_by=lambda each: (each.trace, each.span)))
 def test_each_response_is_billed_exactly_once(seen: list[Seen]) -> None:
-    repeats = found(*seen)
+    calls = [each.call() for each in seen]
+    repeats = duplicates(calls)
     assert not repeats.keys() & set(repeats.values())
-    left = [each for position, each in enumerate(seen) if position not in repeats]
-    billed = [each.response for each in left if each.billable and each.response]
+    left = [call.reading for position, call in enumerate(merged(calls, repeats)) if position not in repeats]
+    billed = [reading.response_id for reading in left if reading.billable and reading.response_id]
     assert len(billed) == len(set(billed))
-    first = {(each.trace, each.span): each for each in reversed(seen)}
-    assert set(billed) == {each.response for each in first.values() if each.billable and each.response}
+    assert set(billed) == {each.response for each in seen if each.billable and each.response}

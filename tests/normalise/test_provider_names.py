@@ -22,6 +22,8 @@ HOSTS = [
     ("api.perplexity.ai", "perplexity"),
     ("api.cohere.com", "cohere"),
     ("API.GROQ.COM", "groq"),
+    ("api.mistral.ai:443", "mistral_ai"),
+    ("https://api.deepseek.com/v1", "deepseek"),
 ]
 
 
@@ -49,6 +51,10 @@ def test_an_unknown_host_says_nothing(host: str) -> None:
         ("openai.responses", "openai"),
         ("anthropic.messages", "anthropic"),
         ("google.generative-ai", "gcp.gemini"),
+        ("google-gla", "gcp.gemini"),
+        ("google-vertex", "gcp.vertex_ai"),
+        ("AzureOpenAI", "azure.ai.openai"),
+        ("amazon-bedrock", "aws.bedrock"),
         ("mistralai", "mistral_ai"),
         ("aws", "aws.bedrock"),
         ("azure", "azure.ai.openai"),

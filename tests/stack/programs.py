@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -122,13 +122,23 @@ def hurried(source: Path, target: Path) -> None:
 
 @contextmanager
 def prometheus(
-    release: Release, directory: Path, exporter: str, alertmanager: str = "", options: tuple[str, ...] = ()
+    release: Release,
+    directory: Path,
+    exporter: str,
+    alertmanager: str = "",
+    options: tuple[str, ...] = (),
+    others: Sequence[str] = (),
 ) -> Generator[str]:
-    """Run the shipped configuration against an exporter, hurried; yields the URL. Addresses are `host:port`."""
+    """Run the shipped configuration against an exporter, and others beside it, hurried; yields the URL.
+
+    Addresses are `host:port`.
+    """
     config: Any = yaml.safe_load((SHIPPED / "prometheus.yml").read_text())
     config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     addresses = {"exporter:4318": exporter, "alertmanager:9093": alertmanager}
     config["scrape_configs"] = [_aimed(job, addresses) for job in config["scrape_configs"] if _is_there(job, addresses)]
+    config["scrape_configs"][0]["static_configs"][0]["targets"] += others
+    del config["scrape_configs"][0]["dns_sd_configs"]  # names of containers
     config["alerting"]["alertmanagers"] = [
         _aimed(each, addresses) for each in config["alerting"]["alertmanagers"] if _is_there(each, addresses)
     ]

@@ -27,7 +27,7 @@ def families(draw: st.DrawFn) -> list[Call]:
             operation="chat",
             billable=draw(st.sampled_from([True, True, True, False])),
             provider="openai",
-            request_model=draw(st.sampled_from(["gpt-5-mini", "gpt-4o"])),
+            request_model=draw(st.sampled_from(["gpt-5-mini", "gpt-5-mini-2025-08-07", "gpt-4o"])),
             response_id=draw(st.sampled_from(["", "", "r1", "r2"])),
             usage=usage,
             usage_source="reported" if usage.known else None,

@@ -1,16 +1,20 @@
-"""Recordings in which several layers tell of the same calls, taken apart: every span in a request of its own."""
+"""Recordings taken apart: every span in a request of its own, in any order."""
 
 import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from fixtures.recordings import RECORDINGS, Recording
+from llmlab_exporter.assess import Line, assess
+from llmlab_exporter.batch import batch
 from llmlab_exporter.call import Call
 from llmlab_exporter.decode import PROTOBUF, decode
 from llmlab_exporter.dialects import WANTED
 from llmlab_exporter.normalise import normalise
-from window.requests import Ledger
+from llmlab_exporter.window import Window
+from window.requests import PRICER, Ledger
 
 LAYERED = [recording for recording in RECORDINGS if recording.path.startswith(("double-", "nested-"))]
 
@@ -32,6 +36,33 @@ def test_spans_in_requests_of_their_own_amount_to_what_they_do_together(recordin
     assert apart.outcome() == together.outcome()
     together.writer.stop()
     apart.writer.stop()
+
+
+ORDERS: dict[str, Callable[[Sequence[Call]], list[Call]]] = {
+    "parents first": lambda spans: sorted(spans, key=lambda call: call.start_ns),
+    "children first": lambda spans: sorted(spans, key=lambda call: call.end_ns),
+    "mixed": lambda spans: random.Random(3).sample(spans, len(spans)),  # noqa: S311 - the same order in every run
+}
+
+
+def remembered(window: Window, requests: Sequence[Sequence[Call]]) -> list[Line]:
+    """Take requests one after the other, and return what the window holds of their calls in the end."""
+    last: dict[tuple[bytes, bytes], Line] = {}
+    for request in requests:
+        joined = window.join([batch(assess(request, PRICER))], [set()])
+        window.keep(joined)
+        last |= {(each.line.call.trace_id, each.line.call.span_id): each.line for each in joined.kept}
+        last |= {(line.call.trace_id, line.call.span_id): line for _, line in joined.changes}
+    return sorted(last.values(), key=lambda line: (line.call.trace_id, line.call.span_id))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_any_recording_may_come_span_by_span_in_any_order(order: str) -> None:
+    for recording in RECORDINGS:
+        spans = list({(call.trace_id, call.span_id): call for call in calls(recording)}.values())
+        together = remembered(Window(PRICER), [spans])
+        apart = remembered(Window(PRICER), [[span] for span in ORDERS[order](spans)])
+        assert apart == together, recording.path
 
 
 def test_there_are_such_recordings() -> None:

@@ -16,6 +16,7 @@ from llmlab_exporter.api.exact_json import ExactJSON, bad_request, money
 from llmlab_exporter.budgets.forecast import Forecast
 from llmlab_exporter.budgets.records import as_json, number, with_known_provider
 from llmlab_exporter.budgets.registry import Budgets, ReadOnly, TooMany
+from llmlab_exporter.budgets.shared.others import Heard
 from llmlab_exporter.budgets.status import Status
 from llmlab_exporter.budgets.tracker import Tracker
 
@@ -67,14 +68,15 @@ def described(status: Status) -> dict[str, Any]:
         "left": money(budget.limit_yocto - status.spent_yocto),
         "alert": status.is_near,
         "reached": [number(threshold) for threshold in status.reached],
-        "period_start": _moment(status.window.start_s),
-        "period_end": _moment(status.window.end_s),
+        "period_start": moment(status.window.start_s),
+        "period_end": moment(status.window.end_s),
         "days_left": round((status.window.end_s - status.now) / _DAY_S, 2),
-        "since": _moment(status.since_s),
+        "since": moment(status.since_s),
         "requests": status.requests,
         "unpriced_requests": status.unpriced,
         "unattributed_requests": status.unattributed,
         "is_lower_bound": status.is_lower_bound,
+        "shared": _shared(status.heard),
         "burn_rate": round(status.burn_rate, 3),
         **_forecast(status.forecast),
     }
@@ -99,7 +101,7 @@ def main_budget(statuses: Sequence[Status]) -> dict[str, Any] | None:
 
 def _statuses(tracker: Tracker) -> dict[str, Any]:
     return {
-        "as_of": _moment(datetime.now(UTC).timestamp()),
+        "as_of": moment(datetime.now(UTC).timestamp()),
         "currency": "USD",
         "budgets": [described(status) for status in tracker.statuses()],
     }
@@ -153,17 +155,22 @@ def _described(budget: Budget, source: str) -> dict[str, Any]:
     return as_json(budget) | {"limit": money(budget.limit_yocto), "source": source}
 
 
+def _shared(heard: Heard | None) -> dict[str, Any] | None:
+    return None if heard is None else {"doubts": heard.doubts, "oldest_part_s": round(heard.age_s, 1)}
+
+
 def _forecast(forecast: Forecast | None) -> dict[str, Any]:
     if forecast is None:
         return {"forecast": None, "forecast_method": None, "projected_exhaustion": None}
     return {
         "forecast": round(forecast.usd, 6),
         "forecast_method": forecast.method,
-        "projected_exhaustion": _moment(forecast.exhausted_at),
+        "projected_exhaustion": moment(forecast.exhausted_at),
     }
 
 
-def _moment(at_s: float | None) -> str | None:
+def moment(at_s: float | None) -> str | None:
+    """Write a moment in UTC."""
     if at_s is None:
         return None
     return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

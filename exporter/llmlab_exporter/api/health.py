@@ -22,6 +22,7 @@ POST /api/reprice         price history again; GET and DELETE /api/reprice/ID
 POST /api/prune           forget old calls
 GET  /api/budgets         budgets; POST sets one, DELETE /api/budgets/NAME removes it
 GET  /api/budgets/status  how much of each is spent, and where it leads
+GET  /api/budgets/exporters  which exporters share them, and what part each has
 GET  /api/dead-letters    calls that the store refused; POST /api/dead-letters/retry
 GET  /api/recommendations cost-saving tips (none yet)
 GET  /metrics             for Prometheus

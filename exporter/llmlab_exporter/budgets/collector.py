@@ -51,11 +51,20 @@ class BudgetsCollector(Collector):
             yield _gauge(name, text, value, statuses)
         yield _thresholds(statuses)
         cost = CounterMetricFamily(
-            "llm_budget_cost_usd", "Cost of the calls that count towards the budget, over all periods.", labels=_LABELS
+            "llm_budget_cost_usd",
+            "Cost of this exporter's calls that count towards the budget, over all periods: sum it up over exporters.",
+            labels=_LABELS,
         )
         for status in statuses:
             cost.add_metric(_labels(status), _usd(status.counter_yocto))
         yield cost
+        heard = [status.heard for status in statuses if status.heard]
+        if heard:
+            yield GaugeMetricFamily(
+                "llmlab_exporter_shared_budgets_doubtful",
+                "Budgets of which some part is missing or old, so that they say too little.",
+                sum(bool(each.doubts) for each in heard),
+            )
         yield CounterMetricFamily(
             "llmlab_exporter_budget_failures", "How often the ledger could not be read.", self._tracker.failures
         )

@@ -2,6 +2,8 @@
 
 import logging
 import threading
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +11,7 @@ from llmlab.budgets import BadBudget, Budget
 from llmlab_exporter.budgets.file import read_budgets_file
 from llmlab_exporter.budgets.records import MAX_BUDGETS, dump, load
 from llmlab_exporter.ledger.book import Book
+from llmlab_exporter.ledger.budget_records import BudgetRecord
 from llmlab_exporter.ledger.writer import Writer
 from llmlab_exporter.watched_file import WatchedFile, look_at
 
@@ -48,9 +51,18 @@ class Budgets:
         self.file = WatchedFile(path, read_budgets_file, may_be_absent=False) if path else None
         if self.file and not self.file.look():
             raise UnusableFile(f"the budgets in {self.file.path} cannot be used:\n{self.file.error}")
+        self._author = book.ledger_id
+        self.records: Mapping[str, BudgetRecord] = {
+            name: record if record.author else record._replace(author=self._author)
+            for name, record in book.budgets.all().items()
+        }
+        """What was decided by command or request, here or elsewhere. Replaced whenever something changed, never edited.
+        """
         self.unreadable: list[str] = []
         """Names of stored budgets that this version does not understand."""
-        self._stored = self._load(book)
+        self._stored: dict[str, Budget] = {}
+        for record in self.records.values():
+            self._hold(record)
         self.current: tuple[Placed, ...] = ()
         """Replaced whenever something changed, never edited."""
         self._place()
@@ -75,22 +87,32 @@ class Budgets:
             is_new = budget.name not in self._stored
             if is_new and len(self._stored) >= MAX_BUDGETS:
                 raise TooMany(f"there are {MAX_BUDGETS} budgets already")
-            document = dump(budget)
-            self._writer.run(lambda book: book.budgets.put(budget.name, document))
-            self._stored[budget.name] = budget
-            self._forget_unreadable(budget.name)
-            self._place()
+            self._decide(budget.name, dump(budget))
         return is_new
 
     def remove(self, name: str) -> bool:
         """Remove a budget for good; False when there is none of that name. Raises `ReadOnly`, `sqlite3.Error`."""
         with self._lock:
             self._check_writable(name)
-            removed = self._writer.run(lambda book: book.budgets.remove(name))
-            self._stored.pop(name, None)
-            self._forget_unreadable(name)
-            self._place()
-        return removed
+            record = self.records.get(name)
+            if record is None or not record.document:
+                return False
+            self._decide(name, "")
+        return True
+
+    def merge(self, records: Iterable[BudgetRecord]) -> None:
+        """Take over what was decided elsewhere and later; durable when this returns. Raises `sqlite3.Error`."""
+        with self._lock:
+            later = [record for record in records if record.is_after(self.records.get(record.name))]
+            if later:
+                self._keep(later)
+
+    @property
+    def file_digest(self) -> str:
+        """A digest of the budgets of the file, "" without one: equal wherever the same budgets stand in it."""
+        if not self.file:
+            return ""
+        return sha256("\n".join(sorted(dump(budget) for budget in self.file.value or ())).encode()).hexdigest()[:16]
 
     def details(self) -> dict[str, object]:
         """Say what holds, for `/readyz`."""
@@ -104,8 +126,36 @@ class Budgets:
         if self.file and any(budget.name == name for budget in self.file.value or ()):
             raise ReadOnly(f"the budget {name!r} is set in {self.file.path.name}")
 
-    def _forget_unreadable(self, name: str) -> None:
-        self.unreadable = [each for each in self.unreadable if each != name]
+    def _decide(self, name: str, document: str) -> None:
+        before = self.records.get(name)
+        self._keep([BudgetRecord(name, document, before.version + 1 if before else 1, self._author)])
+
+    def _keep(self, records: Sequence[BudgetRecord]) -> None:
+        """Write decisions, and let them hold."""
+
+        def write(book: Book) -> None:
+            for record in records:
+                book.budgets.put(record)
+
+        self._writer.run(write)
+        self.records = {**self.records, **{record.name: record for record in records}}
+        for record in records:
+            self._hold(record)
+        self._place()
+
+    def _hold(self, record: BudgetRecord) -> None:
+        """Let the budget of a record hold, or hold no longer."""
+        self.unreadable = [name for name in self.unreadable if name != record.name]
+        try:
+            budget = load(record.document) if record.document else None
+        except (BadBudget, ValueError) as error:
+            self.unreadable.append(record.name)
+            _log.error("the stored budget %r cannot be read and does not count: %s", record.name, error)
+            budget = None
+        if budget is None:
+            self._stored.pop(record.name, None)
+        else:
+            self._stored[record.name] = budget
 
     def _place(self) -> None:
         found: dict[str, Placed] = {name: Placed(budget, API) for name, budget in self._stored.items()}
@@ -115,13 +165,3 @@ class Budgets:
                     _log.warning("the budget %r of %s hides one that was set otherwise", budget.name, self.file.path)
                 found[budget.name] = Placed(budget, self.file.path.name)
         self.current = tuple(found.values())
-
-    def _load(self, book: Book) -> dict[str, Budget]:
-        stored: dict[str, Budget] = {}
-        for name, document in book.budgets.all().items():
-            try:
-                stored[name] = load(document)
-            except (BadBudget, ValueError) as error:
-                self.unreadable.append(name)
-                _log.error("the stored budget %r cannot be read and does not count: %s", name, error)
-        return stored

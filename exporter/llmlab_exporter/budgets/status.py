@@ -6,6 +6,8 @@ from decimal import ROUND_DOWN, Decimal
 from llmlab.budgets import Budget, Window
 from llmlab.money import YOCTO_PER_USD
 from llmlab_exporter.budgets.forecast import HOUR_S, Course, Forecast, burn_rate, forecast
+from llmlab_exporter.budgets.shared.others import Heard
+from llmlab_exporter.budgets.shared.share import Share, combined
 from llmlab_exporter.budgets.watch import Watch
 from llmlab_exporter.tally import BUCKET_S
 
@@ -32,7 +34,9 @@ class Status:
     burn_rate: float
     """Pace of the last hour, where 1 uses up the limit exactly at the period's end."""
     counter_yocto: int
-    """Cost of calls since the budget is watched, over all periods; never falls."""
+    """Cost of this exporter's calls since it watches the budget, over all periods; never falls."""
+    heard: Heard | None = None
+    """What is known of other exporters' parts; None when budgets are not shared."""
 
     @property
     def percentage(self) -> Decimal:
@@ -58,48 +62,50 @@ class Status:
     @property
     def is_lower_bound(self) -> bool:
         """Whether more was spent, or may have been, than is known."""
-        return bool(self.unpriced or self.unattributed or self.since_s)
+        return bool(self.unpriced or self.unattributed or self.since_s or (self.heard and self.heard.doubts))
 
     def _is_reached(self, percent: Decimal) -> bool:
         return self.spent_yocto * 100 >= self.budget.limit_yocto * percent
 
 
-def status_of(watch: Watch, source: str, now: float) -> Status:
-    """Say how a budget stands."""
-    sums = watch.sums
-    since_s = watch.since_s if watch.since_s > watch.window.start_s else None
+def status_of(watch: Watch, source: str, now: float, heard: Heard | None = None) -> Status:
+    """Say how a budget stands: with what other exporters have of it, where budgets are shared."""
+    budget = watch.budget
+    share = combined(watch.share(), heard.shares if heard else ())
+    since_s = share.since_s if share.since_s > share.window.start_s else None
     return Status(
-        budget=watch.budget,
+        budget=budget,
         source=source,
         now=now,
-        window=watch.window,
+        window=share.window,
         since_s=since_s,
-        spent_yocto=sums.cost_yocto,
-        requests=sums.requests,
-        unpriced=sums.unpriced,
-        unattributed=sums.unattributed,
-        forecast=forecast(_course(watch, now)),
-        burn_rate=_burn_rate(watch, now),
+        spent_yocto=share.sums.cost_yocto,
+        requests=share.sums.requests,
+        unpriced=share.sums.unpriced,
+        unattributed=share.sums.unattributed,
+        forecast=forecast(_course(budget, share, now)),
+        burn_rate=_burn_rate(budget, share, now),
         counter_yocto=watch.counter_yocto,
+        heard=heard,
     )
 
 
-def _course(watch: Watch, now: float) -> Course:
-    sums, start_s = watch.sums, watch.window.start_s
+def _course(budget: Budget, share: Share, now: float) -> Course:
+    sums, start_s = share.sums, share.window.start_s
     return Course(
-        window=watch.window,
-        zone=watch.budget.zone,
+        window=share.window,
+        zone=budget.zone,
         now=now,
-        limit_usd=watch.budget.limit_yocto / YOCTO_PER_USD,
+        limit_usd=budget.limit_yocto / YOCTO_PER_USD,
         spent_usd=sums.cost_yocto / YOCTO_PER_USD,
         calls=sums.requests - sums.unpriced,
-        since_s=max(start_s, watch.since_s, now if watch.first_s is None else watch.first_s),
-        hours=watch.hours,
+        since_s=max(start_s, share.since_s, now if share.first_s is None else share.first_s),
+        hours=share.hours,
     )
 
 
-def _burn_rate(watch: Watch, now: float) -> float:
+def _burn_rate(budget: Budget, share: Share, now: float) -> float:
     """Look at the last hour, begun a little earlier with a whole quarter of an hour."""
     begin_s = (now - HOUR_S) // BUCKET_S * BUCKET_S
-    spent = sum(usd for at_s, usd in watch.quarters.items() if begin_s <= at_s <= now)
-    return burn_rate(spent, now - begin_s, watch.budget.limit_yocto / YOCTO_PER_USD, watch.window)
+    spent = sum(usd for at_s, usd in share.quarters.items() if begin_s <= at_s <= now)
+    return burn_rate(spent, now - begin_s, budget.limit_yocto / YOCTO_PER_USD, share.window)

@@ -16,6 +16,8 @@ from pathlib import Path
 from llmlab.budgets import Window
 from llmlab_exporter.budgets.forecast import HOUR_S
 from llmlab_exporter.budgets.registry import Budgets, Placed
+from llmlab_exporter.budgets.shared.others import Others
+from llmlab_exporter.budgets.shared.share import Share, identity
 from llmlab_exporter.budgets.spending import Part, Snapshot
 from llmlab_exporter.budgets.status import Status, status_of
 from llmlab_exporter.budgets.watch import HISTORY_S, RECENT_S, Watch, is_same_calls, labels, window_of
@@ -38,14 +40,21 @@ class Tracker:
     """What is spent of each budget. Any thread may ask, as long as the writer runs."""
 
     def __init__(
-        self, budgets: Budgets, ledger: Path, feed: Feed, writer: Writer, now: Callable[[], float] = time.time
+        self,
+        budgets: Budgets,
+        ledger: Path,
+        feed: Feed,
+        writer: Writer,
+        now: Callable[[], float] = time.time,
+        others: Others | None = None,
     ) -> None:
-        """`feed` is that of the ledger file, which `writer` writes."""
+        """`feed` is that of the ledger file, which `writer` writes. `others` are exporters that share the budgets."""
         self._budgets = budgets
         self._ledger = ledger
         self._feed = feed
         self._writer = writer
         self._now = now
+        self._others = others
         self._lock = threading.Lock()
         self._known: Sequence[Placed] = ()
         self._watches: dict[str, Watch] = {}
@@ -68,12 +77,26 @@ class Tracker:
                 self.failures += 1
                 _log.exception("the ledger could not be read for the budgets")
                 return []
-            return [status_of(self._watches[placed.budget.name], placed.source, now) for placed in self._known]
+            return [self._status(placed, now) for placed in self._known]
+
+    def shares(self) -> dict[str, Share]:
+        """Return what this ledger has of every budget, by what it counts, as of the last commit.
+
+        Raises `sqlite3.Error`.
+        """
+        with self._lock:
+            self._catch_up(self._now())
+            return {identity(watch.budget): watch.share() for watch in self._watches.values()}
 
     def look(self) -> None:
         """Take in what was committed, so that it does not pile up. Raises `sqlite3.Error`."""
         with self._lock:
             self._catch_up(self._now())
+
+    def _status(self, placed: Placed, now: float) -> Status:
+        watch = self._watches[placed.budget.name]
+        heard = self._others.of(identity(placed.budget), watch.window) if self._others else None
+        return status_of(watch, placed.source, now, heard)
 
     def _catch_up(self, now: float) -> None:
         self._renew(now)

@@ -1,12 +1,13 @@
 """One budget and its sums: what its period has cost so far, and what the last weeks did hour by hour."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from llmlab.budgets import Budget, Window
 from llmlab.budgets.scope import fits
 from llmlab.money import YOCTO_PER_USD
 from llmlab_exporter.budgets.forecast import HOUR_S, PROFILE_WEEKS, WEEK_S
+from llmlab_exporter.budgets.shared.share import Share, Sums
 from llmlab_exporter.budgets.spending import Limits, Part
 from llmlab_exporter.ledger.features import OTHER
 from llmlab_exporter.tally import BUCKET_S, FeatureSum, Series
@@ -16,17 +17,6 @@ RECENT_S = 2 * HOUR_S
 """How long quarters of an hour are told apart, for the burn rate."""
 
 _NONE = FeatureSum(0, 0, 0)
-
-
-@dataclass(slots=True)
-class Sums:
-    """Calls of one period that count towards a budget."""
-
-    requests: int = 0
-    unpriced: int = 0
-    cost_yocto: int = 0
-    unattributed: int = 0
-    """Calls that may count too: the ledger had too many names to tell what they belong to."""
 
 
 @dataclass(slots=True, eq=False)
@@ -112,6 +102,17 @@ class Watch:
         """Whether calls of a feature count."""
         wanted = self.budget.scope.feature
         return bool(wanted) and fits("feature", wanted, feature)
+
+    def share(self) -> Share:
+        """Return what is known of its calls, as it is now."""
+        return Share(
+            window=self.window,
+            sums=replace(self.sums),
+            since_s=self.since_s,
+            first_s=self.first_s,
+            quarters=dict(self.quarters),
+            hours=dict(self.hours),
+        )
 
     def _remember(self, bucket: int, cost_yocto: int) -> None:
         usd = cost_yocto / YOCTO_PER_USD

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from llmlab.cli.dollars import dollars
-from llmlab.money import plain, usd
+from llmlab.money import plain, usd, yocto
 from llmlab.pricing import Priced
 from llmlab.usage import Usage
 from llmlab_exporter.assess import Line
+from llmlab_exporter.call import Call
 from llmlab_exporter.inspection import Inspection
 
 _ALWAYS = ("input", "output", "cache_read", "cache_write", "reasoning")
@@ -71,7 +73,37 @@ def _fields(line: Line) -> dict[str, Any]:
         "detail": priced.detail or None,
         "flaws": list(reading.flaws),
         "rate": _rate(priced),
+        "duplicate_reason": line.rule or None,
+        **_said(call),
     }
+
+
+def _said(call: Call) -> dict[str, Any]:
+    """What else is known of a call, by the names that the API has for it."""
+    reading = call.reading
+    return {
+        "service": call.service,
+        "project": call.project,
+        "request_model": reading.request_model or None,
+        "response_model": reading.response_model or None,
+        "response_id": reading.response_id or None,
+        "user": reading.user or None,
+        "session": reading.session or None,
+        "run": reading.run or None,
+        "feature": reading.feature or None,
+        "batch": reading.batch,
+        "stream": reading.stream,
+        "finish_reason": reading.finish_reason or None,
+        "outcome": call.outcome,
+        "duration_ms": round((call.end_ns - call.start_ns) / 1e6, 3),
+        "first_chunk_ms": None if reading.first_chunk_s is None else round(reading.first_chunk_s * 1e3, 3),
+        "provider_cost_usd": _amount(reading.provider_cost),
+        "claimed_cost_usd": _amount(reading.claimed_cost),
+    }
+
+
+def _amount(usd: Decimal | None) -> str | None:
+    return None if usd is None else plain(yocto(usd))
 
 
 def _usage(usage: Usage) -> dict[str, int | None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from platformdirs import user_data_path
 
+import llmlab_exporter.arrow  # noqa: F401  # pyright: ignore[reportUnusedImport] - before all that imports Arrow
 from llmlab._version import __version__
 from llmlab_exporter.app import Ports, serve
 from llmlab_exporter.config import Config, StartupError
@@ -36,10 +37,31 @@ _MIB = 1024 * 1024
     "--clickhouse-url", default="", envvar="LLMLAB_CLICKHOUSE_URL", help="Server instead of the embedded one."
 )
 @click.option(
+    "--clickhouse-url-file",
+    type=click.Path(path_type=Path),
+    envvar="LLMLAB_CLICKHOUSE_URL_FILE",
+    help="A file that holds it, since it may hold a password.",
+)
+@click.option(
+    "--clickhouse-cluster",
+    default="",
+    envvar="LLMLAB_CLICKHOUSE_CLUSTER",
+    help="The cluster whose shard the URL names, replica by replica with commas between.",
+)
+@click.option(
     "--prices", type=click.Path(path_type=Path), envvar="LLMLAB_PRICES", help="Your own prices and discounts (YAML)."
 )
 @click.option(
     "--budgets", type=click.Path(path_type=Path), envvar="LLMLAB_BUDGETS", help="Budgets kept in a file (YAML)."
+)
+@click.option(
+    "--redis-url", default="", envvar="LLMLAB_REDIS_URL", help="Redis in which several exporters share their budgets."
+)
+@click.option(
+    "--redis-url-file",
+    type=click.Path(path_type=Path),
+    envvar="LLMLAB_REDIS_URL_FILE",
+    help="A file that holds it, since it may hold a password.",
 )
 @click.option("--max-body-mib", type=click.IntRange(1, 256), default=16, show_default=True, help="Largest request.")
 @click.option(
@@ -92,8 +114,12 @@ def up(
     http_port: int,
     sql_port: int | None,
     clickhouse_url: str,
+    clickhouse_url_file: Path | None,
+    clickhouse_cluster: str,
     prices: Path | None,
     budgets: Path | None,
+    redis_url: str,
+    redis_url_file: Path | None,
     max_body_mib: int,
     retention_days: int,
     min_free_mib: int | None,
@@ -105,31 +131,47 @@ def up(
     """Receive spans, price them and store them, until Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    config = Config(
-        data=data or user_data_path("llmlab"),
-        host=host,
-        grpc_port=grpc_port,
-        http_port=http_port,
-        sql_port=sql_port,
-        clickhouse_url=clickhouse_url,
-        prices=prices,
-        budgets=budgets,
-        max_body_bytes=max_body_mib * _MIB,
-        retention_days=retention_days,
-        min_free_bytes=None if min_free_mib is None else min_free_mib * _MIB,
-        window_s=window_minutes * 60,
-        window_calls=window_calls,
-        hold_new_series_s=hold_new_series,
-        ready_file=ready_file,
-    )
     try:
+        config = Config(
+            data=data or user_data_path("llmlab"),
+            host=host,
+            grpc_port=grpc_port,
+            http_port=http_port,
+            sql_port=sql_port,
+            clickhouse_url=_secret(clickhouse_url, clickhouse_url_file, "--clickhouse-url"),
+            clickhouse_cluster=clickhouse_cluster,
+            prices=prices,
+            budgets=budgets,
+            redis_url=_secret(redis_url, redis_url_file, "--redis-url"),
+            max_body_bytes=max_body_mib * _MIB,
+            retention_days=retention_days,
+            min_free_bytes=None if min_free_mib is None else min_free_mib * _MIB,
+            window_s=window_minutes * 60,
+            window_calls=window_calls,
+            hold_new_series_s=hold_new_series,
+            ready_file=ready_file,
+        )
         if not trust_network:
             _check_loopback(host)
+        if config.clickhouse_cluster and not config.clickhouse_url:
+            raise StartupError("--clickhouse-cluster names no server", "name the replicas of a shard: --clickhouse-url")
         look_less_often()
         serve(config, lambda ports: click.echo(_welcome(config, ports)))
     except StartupError as error:
         click.echo(f"error: {error}\nhint: {error.hint}", err=True)
         sys.exit(1)
+
+
+def _secret(said: str, file: Path | None, option: str) -> str:
+    """Return what was said, or what stands in the file that was named instead."""
+    if file is None:
+        return said
+    if said:
+        raise StartupError(f"both {option} and {option}-file are given", "give one of them")
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupError(f"{option}-file: {file} cannot be read: {error}", "name a text file with the URL") from error
 
 
 def _check_loopback(host: str) -> None:

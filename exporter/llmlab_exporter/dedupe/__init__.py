@@ -5,8 +5,8 @@ records what its SDK records too, or when a proxy records what its client does. 
 call; the rules are tried in order, and each sees only what the earlier ones left.
 
 Rules are pure functions of a set of calls, whichever request these came with. They look at the tenant, the service,
-the ids of trace, span and parent, the times, the scope, and of the reading at `billable`, `response_id`, `layer`, the
-models, `error` and the usage. What a window over stored calls has to keep is that.
+the ids of trace, span and parent, the times, the scope, the dialect, and of the reading at `billable`, `response_id`,
+`layer`, the models, `error` and the usage. What a window over stored calls has to keep is that.
 """
 
 from collections.abc import Sequence

@@ -9,8 +9,10 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import permutations
 
+from llmlab.usage import Usage
 from llmlab_exporter.call import STREAM_BEGAN, STREAM_ENDED, Call
 from llmlab_exporter.dedupe.groups import Groups
+from llmlab_exporter.dedupe.models import same_model
 from llmlab_exporter.dedupe.rule import Group, Identity, Source, depths_of, identity_of, source_of, tenant_of
 from llmlab_exporter.reading.counts import agree
 
@@ -51,7 +53,7 @@ def same_work_below(calls: Sequence[Call], positions: Sequence[int]) -> Iterable
 def same_interval(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[Group]:
     """Find spans of one service of which one lasts while the other does, in whatever traces.
 
-    They have the same usage; or one of them knows neither usage nor response, and asked for the same model.
+    They have the same usage; or one of them, or both, know no usage, and asked for the same model.
     """
     billable = _billable_of_many_sources(calls, positions)
     if not billable:
@@ -65,17 +67,20 @@ def same_interval(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[G
     for bucket in _buckets(calls, billable, _place):
         silent = [position for position in bucket if _is_silent(calls[position])]
         telling = [position for position in bucket if calls[position].reading.usage.known]
-        _join_contained(calls, groups, telling, silent, same=_same_model)
-        _join_contained(calls, groups, silent, telling, same=_same_model)
+        _join_contained(calls, groups, telling, silent, same=same_model)
+        _join_contained(calls, groups, silent, telling, same=same_model)
+        for outer, inner in permutations(_by_source(calls, silent), 2):
+            _join_contained(calls, groups, outer, inner, same=same_model)
     return groups.found(depths_of(calls))
 
 
 def same_stream(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[Group]:
     """Find the two records that one instrumentation makes of a stream: when it begins, and when it has ended."""
-    ended = [position for position in positions if calls[position].reading.layer == STREAM_ENDED]
+    billable = [position for position in positions if calls[position].reading.billable]
+    ended = [position for position in billable if calls[position].reading.layer == STREAM_ENDED]
     if not ended:
         return ()
-    began = [position for position in positions if calls[position].reading.layer == STREAM_BEGAN]
+    began = [position for position in billable if calls[position].reading.layer == STREAM_BEGAN]
     began.sort(key=lambda position: calls[position].start_ns)
     starts = [calls[position].start_ns for position in began]
     groups = Groups(calls)
@@ -90,8 +95,8 @@ def same_stream(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[Gro
 def whole_of_parts(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[Group]:
     """Find spans without a response of their own that only surround others, whoever made them.
 
-    They repeat the sum of several spans below them, or a single one that has a response, or know no usage and asked
-    for the same model.
+    They repeat the sum of what is below them, or know no usage and asked for the same model. A single call below that
+    knows less than the one above is the repetition itself.
     """
     if not _are_nested(calls, positions):
         return ()
@@ -99,39 +104,39 @@ def whole_of_parts(calls: Sequence[Call], positions: Sequence[int]) -> Iterable[
     parts: defaultdict[int, list[int]] = defaultdict(list)
     for position in positions:
         call = calls[position]
-        if call.parent_id and call.reading.billable and call.reading.usage.known:
+        if call.parent_id and call.reading.billable:
             for above in _ancestors(calls, position, spans):
                 parts[above].append(position)
     depths = depths_of(calls)
     found: dict[int, int] = {}
     for above in sorted(parts, key=lambda position: -depths[identity_of(calls[position])]):
         below = [position for position in parts[above] if position not in found]
-        if _only_surrounds(calls, above, below):
-            found[above] = below[0]
-    return [(below, above) for above, below in found.items()]
+        if pair := _repetition(calls, above, below):
+            billed, repeated = pair
+            found[repeated] = billed
+    return [(billed, repeated) for repeated, billed in found.items()]
 
 
-def _only_surrounds(calls: Sequence[Call], above: int, below: Sequence[int]) -> bool:
-    reading = calls[above].reading
-    if (
-        not below
-        or not reading.billable
-        or reading.response_id
-        or tenant_of(calls[above]) != tenant_of(calls[below[0]])
-    ):
-        return False
-    if not reading.usage.known:
-        return _same_model(calls[above], calls[below[0]])
-    repeats = len(below) > 1 or bool(calls[below[0]].reading.response_id)
-    return repeats and _is_sum(calls, above, below)
+def _repetition(calls: Sequence[Call], above: int, below: Sequence[int]) -> tuple[int, int] | None:
+    """Return of a call and those below it which one is billed and which one repeats it; None if all are calls."""
+    whole = calls[above]
+    if not whole.reading.billable or whole.reading.response_id:
+        return None
+    below = [position for position in below if tenant_of(calls[position]) == tenant_of(whole)]
+    telling = [position for position in below if calls[position].reading.usage.known]
+    alike = [position for position in (*telling, *below) if same_model(whole, calls[position])]
+    if not whole.reading.usage.known:
+        return (alike[0], above) if alike else None
+    if telling and _is_sum(whole, [calls[position].reading.usage for position in telling]):
+        return telling[0], above
+    return (above, below[0]) if len(below) == 1 and alike and _is_silent(calls[below[0]]) else None
 
 
-def _is_sum(calls: Sequence[Call], above: int, below: Sequence[int]) -> bool:
-    usages = [calls[position].reading.usage for position in below]
-    whole = calls[above].reading.usage
-    return (whole.input or 0, whole.output or 0) == (
-        sum(usage.input or 0 for usage in usages),
-        sum(usage.output or 0 for usage in usages),
+def _is_sum(whole: Call, parts: Sequence[Usage]) -> bool:
+    usage = whole.reading.usage
+    return (usage.input or 0, usage.output or 0) == (
+        sum(part.input or 0 for part in parts),
+        sum(part.output or 0 for part in parts),
     )
 
 
@@ -159,8 +164,8 @@ def _is_alike(outer: Call, inner: Call) -> bool:
 
 
 def _is_silent(call: Call) -> bool:
-    reading = call.reading
-    return not (reading.usage.known or reading.response_id or reading.error)
+    """Whether a call knows no usage. What one record knows of the response, another may know of the usage."""
+    return not (call.reading.usage.known or call.reading.error)
 
 
 def _are_nested(calls: Sequence[Call], positions: Sequence[int]) -> bool:
@@ -185,11 +190,6 @@ def _buckets(
     for position in positions:
         buckets[key(calls[position])].append(position)
     return (bucket for shared, bucket in buckets.items() if shared is not None and len(bucket) > 1)
-
-
-def _same_model(one: Call, other: Call) -> bool:
-    names = {one.reading.request_model, one.model} - {""}
-    return not names.isdisjoint({other.reading.request_model, other.model})
 
 
 def _by_source(calls: Sequence[Call], bucket: Sequence[int]) -> list[list[int]]:

@@ -14,11 +14,14 @@ Rule = Callable[[Sequence[Call], Sequence[int]], Iterable[Group]]
 _SHORT = 20
 _NUMBER = re.compile(r"(?:[A-Za-z]+[-_])?\d{1,9}")
 
+_PLACEHOLDER = "__fake_id__"
+"""What the OpenAI Agents SDK calls all answers of Chat Completions (`FAKE_RESPONSES_ID`)."""
+
 OWN_DIALECT = "llmlab"
 """The dialect of LLMLab's own instrumentation."""
 
 Identity = tuple[bytes, bytes]
-Source = tuple[str, str]
+Source = tuple[str, str, str]
 
 
 def tenant_of(call: Call) -> tuple[str, str]:
@@ -32,8 +35,11 @@ def identity_of(call: Call) -> Identity:
 
 
 def source_of(call: Call) -> Source:
-    """Who made the span. Two spans from one source are two calls, unless they tell of one response."""
-    return call.scope, call.reading.layer
+    """Who made the span. Two spans from one source are two calls, unless they tell of one response.
+
+    Some pipelines drop the scope; instrumentations that write in different ways are told apart without it.
+    """
+    return call.scope, call.dialect, call.reading.layer
 
 
 def response_of(call: Call) -> str:
@@ -43,6 +49,8 @@ def response_of(call: Call) -> str:
     `chatcmpl-998` (`rand.Intn(999)` in ollama/ollama), and two calls soon have the same.
     """
     response_id = call.reading.response_id
+    if response_id == _PLACEHOLDER:
+        return ""
     return "" if len(response_id) < _SHORT and _NUMBER.fullmatch(response_id) else response_id
 
 

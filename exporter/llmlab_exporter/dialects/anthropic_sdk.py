@@ -7,32 +7,39 @@ passes that compact a conversation, which are billed on top of the totals. Recor
 from llmlab.usage import Usage
 from llmlab_exporter.call import Reading
 from llmlab_exporter.dialect import Dialect
-from llmlab_exporter.reading import conventions
+from llmlab_exporter.reading import conventions, spellings
 from llmlab_exporter.reading.counts import Table, keys, plus, read_counts
 from llmlab_exporter.reading.values import text
 from llmlab_exporter.span import RawSpan, Scope
 
-_COUNTS: Table = (
-    *conventions.COUNTS,
+_LIFETIMES: Table = (
     ("anthropic.usage.cache_creation.ephemeral_5m_input_tokens", "cache_write_5m"),
     ("anthropic.usage.cache_creation.ephemeral_1h_input_tokens", "cache_write_1h"),
 )
+_COUNTS: Table = (*conventions.COUNTS, *_LIFETIMES)
+_ANY_COUNTS: Table = (*spellings.COUNTS, *_LIFETIMES)
 _COMPACTION: Table = (
     ("anthropic.usage.compaction.input_tokens", "input"),
     ("anthropic.usage.compaction.output_tokens", "output"),
 )
+_SCOPE = "com.anthropic.sdk.python"
 _TIER = "anthropic.response.service_tier"
+_FINISH = "anthropic.message.stop_reason"
 
 
-def read(span: RawSpan, _scope: Scope) -> Reading | None:
-    """Read one span."""
-    reading = conventions.read(span, read_counts(_COUNTS, span.attributes))
+def read(span: RawSpan, scope: Scope) -> Reading | None:
+    """Read one span. Others that write some of these attributes may spell the rest as they like."""
+    if scope.name.startswith(_SCOPE):
+        reading = conventions.read(span, read_counts(_COUNTS, span.attributes))
+    else:
+        reading = spellings.read(span, read_counts(_ANY_COUNTS, span.attributes))
     if reading is None:
         return None
     compaction = read_counts(_COMPACTION, span.attributes)
     return reading._replace(
         usage=_sum(reading.usage, compaction.usage),
         tier=text(span.attributes.get(_TIER)) or reading.tier,
+        finish_reason=reading.finish_reason or text(span.attributes.get(_FINISH)),
         flaws=(*reading.flaws, *compaction.flaws),
         usage_spoiled=reading.usage_spoiled or compaction.spoiled,
     )
@@ -46,10 +53,10 @@ def _sum(usage: Usage, more: Usage) -> Usage:
 
 DIALECT = Dialect(
     name="anthropic_sdk",
-    scopes=("com.anthropic.sdk.python",),
+    scopes=(_SCOPE,),
     markers=(_TIER, *keys(_COMPACTION)),
     rank=50,
     needles=(conventions.NEEDLE,),
-    attributes=(*conventions.ATTRIBUTES, *keys(_COUNTS), *keys(_COMPACTION), _TIER),
+    attributes=(*spellings.ATTRIBUTES, *keys(_LIFETIMES), *keys(_COMPACTION), _TIER, _FINISH),
     read=read,
 )

@@ -22,6 +22,7 @@ DIALECT = Dialect(
         "opentelemetry.instrumentation.botocore",
         "@opentelemetry/instrumentation-aws-sdk",
         "amazon.opentelemetry.distro",
+        "io.opentelemetry.aws-sdk",
     ),
     needles=(conventions.NEEDLE,),
     attributes=spellings.ATTRIBUTES,

@@ -5,7 +5,7 @@ from llmlab_exporter.call import Reading
 from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.reading import conventions, spellings
 from llmlab_exporter.reading.counts import Table, keys, read_counts, with_cache_inside
-from llmlab_exporter.reading.values import flag, text
+from llmlab_exporter.reading.values import seconds, text, truth
 from llmlab_exporter.span import RawSpan, Scope
 
 _SPAN = "claude_code.llm_request"
@@ -17,6 +17,8 @@ _COUNTS: Table = (
 )
 _MODELS = ("gen_ai.request.model", "model")
 _IDS = ("gen_ai.response.id", "request_id")
+_FINISH = "stop_reason"
+_FIRST_CHUNK_MS = "ttft_ms"
 
 
 def read(span: RawSpan, _scope: Scope) -> Reading | None:
@@ -26,8 +28,9 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
     said = span.attributes
     counts = read_counts(_COUNTS, said)
     usage = with_cache_inside(counts.usage)
-    failed = span.failed or flag(said.get("success")) is False
+    failed = span.failed or truth(said.get("success")) is False
     error = text(said.get("error.type")) or (conventions.UNNAMED_ERROR if failed else "")
+    first_chunk_ms = seconds(said.get(_FIRST_CHUNK_MS))
     return Reading(
         operation="chat",
         billable=usage is not NO_USAGE or bool(counts.flaws) or not error,
@@ -38,6 +41,8 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
         usage=usage,
         usage_source=None if usage is NO_USAGE else "reported",
         error=error,
+        finish_reason=text(said.get(_FINISH)),
+        first_chunk_s=None if first_chunk_ms is None else first_chunk_ms / 1000,
         user=text(said.get("user.id")),
         session=text(said.get("session.id")),
         flaws=counts.flaws,
@@ -57,6 +62,8 @@ DIALECT = Dialect(
         *_IDS,
         "gen_ai.system",
         "gen_ai.response.model",
+        _FINISH,
+        _FIRST_CHUNK_MS,
         "success",
         "error.type",
         "user.id",

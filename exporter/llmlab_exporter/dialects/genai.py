@@ -2,13 +2,15 @@
 
 Recorded: opentelemetry-instrumentation-genai-openai, -genai-anthropic and -google-genai 1.3b0;
 opentelemetry-instrumentation-openai-v2 2.1b0 and 2.4b0, which drop the cached and the reasoning part of the tokens.
-Strangers: azure-ai-inference 1.0.0b9, azure-ai-projects 2.10.0, @ai-sdk/otel of the Vercel AI SDK 7, Strands, Semantic
-Kernel, Microsoft's Agent Framework, Mastra, and the instrumentations of OpenAI by Elastic and for JavaScript.
+Strangers: azure-ai-inference 1.0.0b9, azure-ai-projects 2.10.0, @ai-sdk/otel of the Vercel AI SDK 7, Semantic Kernel,
+Microsoft's Agent Framework, Mastra, Laminar, AgentOps, Langtrace, and the instrumentations of OpenAI by Elastic and for
+JavaScript.
 """
 
 from llmlab_exporter.call import Reading
 from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.reading import conventions, doubts, spellings
+from llmlab_exporter.reading.bedrock import with_full_names
 from llmlab_exporter.reading.counts import read_counts
 from llmlab_exporter.span import RawSpan, Scope
 
@@ -40,6 +42,7 @@ def _read_stranger(span: RawSpan) -> Reading | None:
     reading = spellings.read(span)
     if reading is None:
         return None
+    reading = with_full_names(reading)
     if _LINGUA_FRANCA in reading.provider.lower():
         return doubts.with_doubtful_input(reading, span.attributes)
     return doubts.with_untold_cache(doubts.with_doubtful_input(reading, span.attributes), span.attributes)

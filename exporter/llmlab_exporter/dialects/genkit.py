@@ -49,6 +49,7 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
         usage=counts.usage,
         usage_source=None if counts.usage is NO_USAGE else "reported",
         error=error,
+        finish_reason=answer.finish or text(output.get("finishReason")),
         provider_cost=answer.cost,
         session=text(said.get(_SESSION)),
         flaws=counts.flaws,

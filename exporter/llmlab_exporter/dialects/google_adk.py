@@ -25,10 +25,14 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
         return None
     if span.name == _CALL and not reading.operation:
         reading = reading._replace(operation="chat", billable=not reading.error or reading.billable)
-    native = read_answer(said.get(_ANSWER)).counts
+    answer = read_answer(said.get(_ANSWER))
+    native = answer.counts
     if native.usage.known and not native.flaws:
         reading = reading._replace(usage=completed(native.usage, reading.usage), usage_source="reported")
-    return reading._replace(session=reading.session or text(said.get(_SESSION)))
+    return reading._replace(
+        finish_reason=reading.finish_reason or answer.finish,
+        session=reading.session or text(said.get(_SESSION)),
+    )
 
 
 DIALECT = Dialect(

@@ -1,7 +1,8 @@
 """Langfuse's SDK, since version 3 on OpenTelemetry.
 
 The usage is JSON: the provider's own object, or Langfuse's flat one, whose counts are disjoint unless its total says
-otherwise. No provider and no response id are told. Recorded: 3.15.0 and 5.0.4.
+otherwise. Its SDK tells no provider, and rarely a response id; in other languages such spans follow the conventions
+too, which say what Langfuse's own attributes do not. Recorded: 3.15.0 and 5.0.4.
 """
 
 from llmlab.usage import NO_USAGE, Usage
@@ -10,9 +11,10 @@ from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.reading import conventions, spellings
 from llmlab_exporter.reading.blobs import Fields, fields_of, flat
 from llmlab_exporter.reading.counts import Counts, Table, count, plus, read_counts
+from llmlab_exporter.reading.gaps import with_conventions
 from llmlab_exporter.reading.native import cost_in, read_native, seller_in
-from llmlab_exporter.reading.values import amount_usd, named, text
-from llmlab_exporter.span import RawSpan, Scope
+from llmlab_exporter.reading.values import amount_usd, named, seconds_until, text
+from llmlab_exporter.span import RawSpan, Scope, Value
 
 _TYPE = "langfuse.observation.type"
 _OPERATIONS = {"generation": "chat", "embedding": "embeddings"}
@@ -23,6 +25,11 @@ _COSTS = "langfuse.observation.cost_details"
 _MODEL = "langfuse.observation.model.name"
 _PARAMETERS = "langfuse.observation.model.parameters"
 _LEVEL = "langfuse.observation.level"
+_STREAM_BEGAN_AT = "langfuse.observation.completion_start_time"
+_FINISH = "langfuse.observation.metadata.finish_reason"
+_RESPONSE_ID = "langfuse.observation.metadata.id"
+_RESPONSE = "langfuse.observation.metadata.object"
+"""What the metadata is of: only that of a `response` has its id."""
 _LANGCHAIN_MODEL = "langfuse.observation.metadata.ls_model_name"
 _USERS = ("user.id", "langfuse.user.id")
 _SESSIONS = ("session.id", "langfuse.session.id")
@@ -58,12 +65,16 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
     counts, source = _counts(details)
     failed = span.failed or said.get(_LEVEL) == "ERROR"
     error = text(said.get("error.type")) or (conventions.UNNAMED_ERROR if failed else "")
-    return Reading(
+    began_at = _unquoted(said.get(_STREAM_BEGAN_AT))
+    reading = Reading(
         operation=operation,
         billable=counts.usage is not NO_USAGE or bool(counts.flaws) or not error,
         provider=seller_in(details),
-        request_model=named(said.get(_LANGCHAIN_MODEL)).strip('"'),
+        request_model=_unquoted(said.get(_LANGCHAIN_MODEL)),
         response_model=named(said.get(_MODEL)),
+        response_id=_unquoted(said.get(_RESPONSE_ID)) if _unquoted(said.get(_RESPONSE)) == "response" else "",
+        finish_reason=_unquoted(said.get(_FINISH)),
+        first_chunk_s=seconds_until(began_at, span.start_ns) if began_at else None,
         tier=text(details.get("service_tier")) or text(fields_of(said.get(_PARAMETERS)).get("service_tier")),
         usage=counts.usage,
         usage_source=source,
@@ -76,6 +87,12 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
         usage_spoiled=counts.spoiled,
         layer=_LANGCHAIN if _LANGCHAIN_MODEL in said else "",
     )
+    return with_conventions(reading, span)
+
+
+def _unquoted(value: Value) -> str:
+    """Return a text that the SDK wrote as JSON since version 4, or as it is."""
+    return named(value).strip('"')
 
 
 def _counts(details: Fields) -> tuple[Counts, UsageSource | None]:
@@ -108,6 +125,11 @@ DIALECT = Dialect(
     rank=15,
     needles=("langfuse.observation.",),
     attributes=(
+        *spellings.ATTRIBUTES,
+        _STREAM_BEGAN_AT,
+        _FINISH,
+        _RESPONSE_ID,
+        _RESPONSE,
         _TYPE,
         _USAGE,
         _COSTS,
@@ -117,7 +139,6 @@ DIALECT = Dialect(
         _LANGCHAIN_MODEL,
         *_USERS,
         *_SESSIONS,
-        "error.type",
     ),
     read=read,
 )

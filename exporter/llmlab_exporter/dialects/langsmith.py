@@ -7,10 +7,11 @@ Every run becomes a span. Only the sums of the tokens are in the conventions' at
 from llmlab_exporter.call import Reading
 from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.reading import spellings
+from llmlab_exporter.reading.answers import NO_ANSWER, read_answer
 from llmlab_exporter.reading.blobs import Fields, fields_of
 from llmlab_exporter.reading.counts import agree, completed
 from llmlab_exporter.reading.native import read_native
-from llmlab_exporter.reading.values import named, text
+from llmlab_exporter.reading.values import named, text, truth
 from llmlab_exporter.span import Attributes, RawSpan, Scope
 
 _KIND = "langsmith.span.kind"
@@ -23,6 +24,9 @@ _DETAILS = {
 }
 _MODEL = "langsmith.metadata.ls_model_name"
 _PROVIDER = "langsmith.metadata.ls_provider"
+_ANSWER = "gen_ai.completion"
+"""What the model or LangChain returned, as JSON."""
+_STREAMED = "langsmith.request.streaming"
 _SESSIONS = ("langsmith.metadata.session_id", "langsmith.metadata.thread_id", "langsmith.metadata.conversation_id")
 _USER = "langsmith.metadata.user_id"
 
@@ -40,7 +44,12 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
     if agree(native, reading.usage) or not reading.usage.known:
         usage = completed(native, reading.usage)
         reading = reading._replace(usage=usage, usage_source="reported" if usage.known else None)
+    answer = NO_ANSWER if reading.response_id else read_answer(said.get(_ANSWER))
     return reading._replace(
+        response_id=reading.response_id or answer.id,
+        tier=reading.tier or answer.tier,
+        finish_reason=reading.finish_reason or answer.finish,
+        stream=truth(said.get(_STREAMED)) if reading.stream is None else reading.stream,
         operation=_BILLED.get(kind, reading.operation),
         provider=text(said.get(_PROVIDER)) or reading.provider,
         request_model=reading.request_model or named(said.get(_MODEL)),
@@ -73,6 +82,8 @@ DIALECT = Dialect(
         _MODEL,
         _PROVIDER,
         _USER,
+        _ANSWER,
+        _STREAMED,
     ),
     read=read,
 )

@@ -10,7 +10,7 @@ from binascii import Error as Base64Error
 
 from llmlab_exporter.call import PROVIDER_ANSWERED, Reading
 from llmlab_exporter.dialect import Dialect
-from llmlab_exporter.reading import conventions, spellings
+from llmlab_exporter.reading import conventions, doubts, spellings
 from llmlab_exporter.reading.blobs import fields_of
 from llmlab_exporter.reading.counts import completed
 from llmlab_exporter.reading.native import read_native
@@ -21,6 +21,9 @@ _USAGE = "metadata.usage_object"
 _CALL_ID = "litellm.call_id"
 _MODEL = "litellm.provider.model"
 _HIDDEN = "hidden_params"
+_FINISH = "SpanAttributes.LLM_COMPLETIONS.0.finish_reason"
+"""Where versions before 1.70 wrote the name of the constant in place of its value."""
+_KEY = "metadata.user_api_key_hash"
 _USERS = ("metadata.user_api_key_end_user_id", "metadata.user_api_key_user_id")
 
 _RAW_SPAN = "raw_gen_ai_request"
@@ -84,9 +87,12 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
             flaws=native.flaws,
             usage_spoiled=native.spoiled,
         )
+    else:
+        reading = doubts.with_untold_cache(doubts.with_doubtful_input(reading, said), said)
     return reading._replace(
         provider=reading.provider or text(said.get(_MODEL)).partition("/")[0],
         host=reading.host or host_of(text(fields_of(said.get(_HIDDEN)).get("api_base"))),
+        finish_reason=reading.finish_reason or text(said.get(_FINISH)),
         response_id=_providers_id(reading.response_id, text(said.get(_CALL_ID))),
         user=reading.user or spellings.first_text(said, _USERS),
     )
@@ -137,13 +143,13 @@ def _unwrapped(response_id: str) -> str:
 
 
 def _attributes() -> Attributes:
-    return dict.fromkeys((*spellings.ATTRIBUTES, _USAGE, _CALL_ID, _MODEL, _HIDDEN, *_USERS, *_RAW_KEYS))
+    return dict.fromkeys((*spellings.ATTRIBUTES, _USAGE, _CALL_ID, _MODEL, _HIDDEN, _FINISH, *_USERS, *_RAW_KEYS))
 
 
 DIALECT = Dialect(
     name="litellm",
     scopes=("litellm",),
-    markers=(_USAGE, _CALL_ID, *_RAW_KEYS),
+    markers=(_USAGE, _CALL_ID, _KEY, *_RAW_KEYS),
     rank=30,
     needles=(_CALL_ID, _USAGE, _RAW_SPAN),
     attributes=tuple(_attributes()),

@@ -20,6 +20,8 @@ _USAGE = "gen_ai.usage.raw"
 _OLD_RESPONSE = "response_data"
 _REQUEST = "request_data"
 _OLD_SCOPE = "logfire.anthropic"
+_RESPONSE_ID = "response_id"
+"""Of the OpenAI Agents SDK."""
 _RECORD = "logfire.span_type"
 _DURATION = "duration"
 
@@ -38,6 +40,7 @@ def read(span: RawSpan, scope: Scope) -> Reading | None:
             provider_cost=cost_in(usage),
             usage=completed(native.usage, reading.usage),
             usage_source="reported" if native.usage.known else reading.usage_source,
+            response_id=reading.response_id or text(said.get(_RESPONSE_ID)),
             billable=reading.billable or (native.usage.known and is_billed(reading.operation, span.name)),
             tier=reading.tier or text(usage.get("service_tier")),
             flaws=(*reading.flaws, *native.flaws),
@@ -78,6 +81,6 @@ DIALECT = Dialect(
     markers=(_USAGE, "logfire.msg_template"),
     rank=50,
     needles=(conventions.NEEDLE, _REQUEST),
-    attributes=(*spellings.ATTRIBUTES, _USAGE, _OLD_RESPONSE, _REQUEST, _RECORD, _DURATION),
+    attributes=(*spellings.ATTRIBUTES, _USAGE, _OLD_RESPONSE, _REQUEST, _RESPONSE_ID, _RECORD, _DURATION),
     read=read,
 )

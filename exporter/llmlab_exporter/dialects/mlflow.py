@@ -13,6 +13,7 @@ from llmlab_exporter.reading import conventions, doubts, spellings
 from llmlab_exporter.reading.answers import Answer, read_answer
 from llmlab_exporter.reading.blobs import Fields, fields_of
 from llmlab_exporter.reading.counts import Counts, Table, agree, completed, read_counts
+from llmlab_exporter.reading.gaps import with_conventions
 from llmlab_exporter.reading.values import amount_usd, named, text
 from llmlab_exporter.span import RawSpan, Scope, Value
 
@@ -58,6 +59,7 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
         usage=counts.usage,
         usage_source="reported" if counts.usage.known else None,
         error=error,
+        finish_reason=answer.finish,
         provider_cost=answer.cost,
         claimed_cost=amount_usd(fields_of(said.get(_COST)).get("total_cost")),
         user=_unquoted(said.get("user.id")),
@@ -66,7 +68,8 @@ def read(span: RawSpan, _scope: Scope) -> Reading | None:
         usage_spoiled=counts.spoiled,
         layer=_unquoted(said.get(_FORMAT)),
     )
-    return doubts.with_doubtful_input(reading, {spellings.TOTALS[0]: usage.get("total_tokens")})
+    reading = doubts.with_doubtful_input(reading, {spellings.TOTALS[0]: usage.get("total_tokens")})
+    return with_conventions(reading, span)
 
 
 def _counts(said: Fields, answer: Answer) -> Counts:
@@ -98,6 +101,7 @@ DIALECT = Dialect(
     rank=22,
     needles=("mlflow.spanType",),
     attributes=(
+        *spellings.ATTRIBUTES,
         _TYPE,
         _USAGE,
         _OUTPUTS,
@@ -106,9 +110,6 @@ DIALECT = Dialect(
         _PROVIDER,
         _FORMAT,
         _COST,
-        "error.type",
-        "user.id",
-        "session.id",
     ),
     read=read,
 )

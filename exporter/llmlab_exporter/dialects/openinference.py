@@ -11,14 +11,14 @@ from llmlab.usage import Usage
 from llmlab_exporter.call import Reading
 from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.reading import conventions, doubts, spellings
-from llmlab_exporter.reading.answers import Answer, read_answer
-from llmlab_exporter.reading.bedrock import billed_model
-from llmlab_exporter.reading.blobs import MAX_JSON_CHARS, fields_of
+from llmlab_exporter.reading.answers import Answer, class_of_message, read_answer
+from llmlab_exporter.reading.bedrock import with_full_names
+from llmlab_exporter.reading.blobs import Fields, fields_of
 from llmlab_exporter.reading.counts import Counts, Table, agree, completed, keys, read_counts
 from llmlab_exporter.reading.native import with_written
 from llmlab_exporter.reading.operations import is_billed
 from llmlab_exporter.reading.values import amount_usd, named, text
-from llmlab_exporter.span import Attributes, RawSpan, Scope, Value
+from llmlab_exporter.span import Attributes, RawSpan, Scope
 
 _KIND = "openinference.span.kind"
 _OPERATIONS = {"LLM": "chat", "EMBEDDING": "embeddings"}
@@ -34,21 +34,23 @@ _COUNTS: Table = (
     ("llm.token_count.completion_details.reasoning", "reasoning"),
     ("llm.token_count.completion_details.audio", "audio_out"),
 )
+_ANY_COUNTS: Table = (*_COUNTS, *spellings.COUNTS)
 _RESPONSE_MODELS = ("llm.response.model_name", "llm.model_name", "embedding.model_name")
 _REQUEST_MODEL = "llm.request.model_name"
 _PROVIDERS = ("llm.provider", "llm.system")
-_FINISH = "llm.finish_reason"
+_FINISHES = ("llm.finish_reason", "llm.stop_reason")
 _COST = "llm.cost.total"
 _OUTPUT = "output.value"
 _PARAMETERS = "llm.invocation_parameters"
 _INPUT = "input.value"
-_BEDROCK = ("instrumentation.bedrock", "instrumentation-bedrock")
+_SCOPES = ("openinference.", "@arizeai/openinference-")
+_BEDROCK = "aws"
+_LANGCHAIN = ("instrumentation.langchain", "instrumentation-langchain")
 """In the names of scopes, which may have something before them."""
-_LANGCHAIN_JS = "instrumentation-langchain"
-_LANGCHAIN = ("instrumentation.langchain", _LANGCHAIN_JS)
+_LANGCHAIN_RESULT = "generations"
+_STREAMED_IN_JAVASCRIPT = ("langchain_core", "messages", "AIMessageChunk")
+"""The class of a streamed message, as LangChain for JavaScript serialises it; that for Python says `langchain`."""
 _OVERCOUNTED = "the output of an Anthropic stream is counted from its first event on, a few tokens too many"
-_STREAMED_MESSAGE = '"AIMessageChunk"'
-_LLAMA_INDEX = "instrumentation.llama_index"
 _FIRST_CHUNK_EVENT = "First Token Stream Event"
 _ANTHROPIC = "openinference.instrumentation.anthropic"
 _CACHE_KEYS = frozenset(key for key, field in _COUNTS if field.startswith("cache"))
@@ -61,7 +63,8 @@ def read(span: RawSpan, scope: Scope) -> Reading | None:
     kind = text(said.get(_KIND)).upper()
     if kind and kind not in _OPERATIONS:
         return None
-    answer = read_answer(said.get(_OUTPUT))
+    output = fields_of(said.get(_OUTPUT))
+    answer = read_answer(output)
     counts = _counts(said, answer)
     reading = spellings.read(span, counts) or _bare(span, counts)
     reading = reading._replace(
@@ -71,39 +74,33 @@ def read(span: RawSpan, scope: Scope) -> Reading | None:
         response_model=answer.model or reading.response_model or spellings.first_text(said, _RESPONSE_MODELS),
         response_id=reading.response_id or answer.id,
         tier=reading.tier or answer.tier,
-        finish_reason=reading.finish_reason or text(said.get(_FINISH)),
+        finish_reason=reading.finish_reason or spellings.first_text(said, _FINISHES) or answer.finish,
         provider_cost=answer.cost,
         claimed_cost=amount_usd(said.get(_COST)),
         first_chunk_s=_first_chunk_s(span) if reading.first_chunk_s is None else reading.first_chunk_s,
         stream=_streamed(span) if reading.stream is None else reading.stream,
     )
-    reading = reading._replace(billable=_billable(reading, span) and not _is_inside_another(span, scope))
+    reading = reading._replace(billable=_billable(reading, span) and not _is_inside_another(span))
     if _lost_cache(reading, span, scope, answer):
         reading = reading._replace(usage_spoiled=True, flaws=(*reading.flaws, _CACHE_LOST))
-    if scope.name.endswith(_BEDROCK):
-        return _of_bedrock(reading, said)
-    return _of_langchain(reading, scope, said.get(_OUTPUT)) if scope.name.endswith(_LANGCHAIN) else reading
+    if reading.provider == _BEDROCK:
+        reading = with_full_names(reading, text(fields_of(said.get(_INPUT)).get("modelId")))
+    if reading.usage.cache_read is None and reading.usage.cache_write is None:
+        reading = doubts.with_untold_cache(reading, said)
+    of_langchain = _LANGCHAIN_RESULT in output or scope.name.endswith(_LANGCHAIN)
+    return _of_langchain(reading, output) if of_langchain else reading
 
 
-def _of_langchain(reading: Reading, scope: Scope, output: Value) -> Reading:
+def _of_langchain(reading: Reading, result: Fields) -> Reading:
     """Mark what LangChain adds up wrongly: Cohere's tokens, and in JavaScript the output of Anthropic's streams."""
     reading = doubts.with_processed_tokens(reading)
-    streamed = isinstance(output, str) and _STREAMED_MESSAGE in output[:MAX_JSON_CHARS]
-    if not scope.name.endswith(_LANGCHAIN_JS) or "claude" not in reading.response_model or not streamed:
+    if "claude" not in reading.response_model or class_of_message(result) != _STREAMED_IN_JAVASCRIPT:
         return reading
     return reading._replace(usage_source="estimated", flaws=(*reading.flaws, _OVERCOUNTED))
 
 
-def _of_bedrock(reading: Reading, said: Attributes) -> Reading:
-    """Name the model in full, of which perhaps only a part is told, and doubt an input without its cache."""
-    asked = text(fields_of(said.get(_INPUT)).get("modelId")) or reading.request_model
-    reading = reading._replace(request_model=asked, response_model=billed_model(asked, reading.response_model))
-    told = reading.usage.cache_read is not None or reading.usage.cache_write is not None
-    return reading if told else doubts.with_untold_cache(reading, said)
-
-
 def _counts(said: Attributes, answer: Answer) -> Counts:
-    counts = read_counts((*_COUNTS, *spellings.COUNTS), said)
+    counts = read_counts(_ANY_COUNTS, said)
     native = answer.counts
     if not native.usage.known:
         return counts
@@ -137,9 +134,10 @@ def _billable(reading: Reading, span: RawSpan) -> bool:
     return is_billed(reading.operation, span.name) and is_billed("", span.name) and (answered or not reading.error)
 
 
-def _is_inside_another(span: RawSpan, scope: Scope) -> bool:
-    """Whether LlamaIndex made the span of a private method, inside that of the public one."""
-    return scope.name.endswith(_LLAMA_INDEX) and span.name.rpartition(".")[2].startswith("_")
+def _is_inside_another(span: RawSpan) -> bool:
+    """Whether a span is of a private method, inside that of the public one: LlamaIndex records both."""
+    owner, _, method = span.name.rpartition(".")
+    return bool(owner) and method.startswith("_") and not method.startswith("__")
 
 
 def _request_model(said: Attributes) -> str:
@@ -170,7 +168,7 @@ def _streamed(span: RawSpan) -> bool | None:
 
 DIALECT = Dialect(
     name="openinference",
-    scopes=("openinference.", "@arizeai/openinference-"),
+    scopes=_SCOPES,
     markers=(_KIND, *keys(_COUNTS), "llm.model_name", "embedding.model_name"),
     rank=10,
     needles=("openinference.", "llm."),
@@ -180,7 +178,7 @@ DIALECT = Dialect(
         *_RESPONSE_MODELS,
         *_PROVIDERS,
         _REQUEST_MODEL,
-        _FINISH,
+        *_FINISHES,
         _COST,
         _OUTPUT,
         _PARAMETERS,

@@ -36,7 +36,7 @@ def _with_provider_input(reading: Reading, said: Attributes) -> Reading:
 DIALECT = Dialect(
     name="openlit",
     scopes=("openlit.",),
-    markers=("openlit.agent.version_hash",),
+    markers=("openlit.agent.version_hash", "gen_ai.client.token.usage"),  # of others that is a metric only
     rank=50,
     needles=(conventions.NEEDLE,),
     attributes=spellings.ATTRIBUTES,

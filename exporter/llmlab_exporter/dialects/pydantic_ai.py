@@ -5,6 +5,7 @@ agent's span carries are called `gen_ai.aggregated_usage.*` since 2.0, and befor
 Recorded: 0.2.12, 1.0.10 and 2.68.0.
 """
 
+from llmlab.usage import NO_USAGE
 from llmlab_exporter.call import Reading
 from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.reading import conventions, doubts, spellings
@@ -32,21 +33,23 @@ def read(span: RawSpan, scope: Scope) -> Reading | None:
     if reading.usage.input is None:
         said = with_cache_inside(read_counts(_DETAILS, span.attributes).usage)
         usage = completed(said, reading.usage)
-        reading = reading._replace(usage=usage, usage_source="reported" if usage.known else None)
+        reading = reading._replace(
+            usage=usage if usage.known else NO_USAGE, usage_source="reported" if usage.known else None
+        )
     usage = reading.usage
     if usage.cache_write and usage.cache_write_1h and usage.cache_write_5m is None:
         rest = max(usage.cache_write - usage.cache_write_1h, 0)
         reading = reading._replace(usage=usage._replace(cache_write_5m=rest))
     if _is_counted_twice(reading, scope):
         reading = reading._replace(usage_source="estimated", usage_spoiled=True, flaws=(*reading.flaws, _TWICE))
-    return doubts.with_doubtful_input(reading, span.attributes)
+    return doubts.with_untold_cache(doubts.with_doubtful_input(reading, span.attributes), span.attributes)
 
 
 def _is_counted_twice(reading: Reading, scope: Scope) -> bool:
     """Whether this is a stream of Anthropic before 1.0, which knows only the model that was asked for."""
     unconfirmed = reading.response_model in ("", reading.request_model)
-    early = scope.version.startswith("0.") and reading.provider == "anthropic"
-    return early and unconfirmed and reading.usage.known and not reading.response_id
+    early = scope.version.startswith("0.") or not scope.version
+    return early and reading.provider == "anthropic" and unconfirmed and reading.usage.known and not reading.response_id
 
 
 DIALECT = Dialect(

@@ -10,7 +10,7 @@ openai, anthropic and langchain 0.27.
 from llmlab_exporter.call import Reading
 from llmlab_exporter.dialect import Dialect
 from llmlab_exporter.reading import conventions, doubts, spellings
-from llmlab_exporter.reading.bedrock import billed_model, full_model
+from llmlab_exporter.reading.bedrock import with_full_names
 from llmlab_exporter.reading.values import text
 from llmlab_exporter.span import RawSpan, Scope
 
@@ -41,10 +41,13 @@ _LIBRARIES = (
     "watsonx",
     "writer",
 )
+_SCOPES = (*(f"{_PACKAGE}{library}" for library in _LIBRARIES), _JAVASCRIPT, "traceloop.")
 _ANTHROPIC = f"{_PACKAGE}anthropic"
-_BEDROCK = (f"{_PACKAGE}bedrock", f"{_JAVASCRIPT}bedrock")
-_BESIDE = (*_BEDROCK, f"{_JAVASCRIPT}anthropic")
+_BESIDE = (f"{_PACKAGE}bedrock", f"{_JAVASCRIPT}bedrock", f"{_JAVASCRIPT}anthropic")
 _LANGCHAIN = (f"{_PACKAGE}langchain", f"{_JAVASCRIPT}langchain")
+_OF_LANGCHAIN = "traceloop.association.properties.ls_provider"
+"""LangChain hands its own metadata on."""
+_STREAMED = "gen_ai.is_streaming"
 _OVERCOUNTED = "the output of an Anthropic stream is counted from its first event on, a few tokens too many"
 _KIND = "traceloop.span.kind"
 _CONTAINERS = frozenset({"workflow", "task", "agent", "tool"})
@@ -57,18 +60,23 @@ def read(span: RawSpan, scope: Scope) -> Reading | None:
     reading = spellings.read(span)
     if reading is None:
         return None
-    if scope.name.startswith(_LANGCHAIN):
-        reading = _of_langchain(reading)
-    if scope.name.startswith(_ANTHROPIC) and reading.stream and reading.usage.output:
-        return reading._replace(usage_source="estimated", flaws=(*reading.flaws, _OVERCOUNTED))
-    if scope.name.startswith(_BEDROCK):
-        asked = full_model(reading.request_model)
-        reading = reading._replace(request_model=asked, response_model=billed_model(asked, reading.response_model))
     said = span.attributes
+    stranger = not scope.name.startswith(_SCOPES)
+    of_langchain = _OF_LANGCHAIN in said if stranger else scope.name.startswith(_LANGCHAIN)
+    if of_langchain:
+        reading = _of_langchain(reading)
+    of_anthropic = scope.name.startswith(_ANTHROPIC) or (stranger and not of_langchain and _is_anthropics(reading))
+    if of_anthropic and reading.stream and reading.usage.output:
+        return reading._replace(usage_source="estimated", flaws=(*reading.flaws, _OVERCOUNTED))
+    reading = with_full_names(reading)
     if scope.name.startswith(_BESIDE):
         return doubts.with_untold_cache(doubts.with_exclusive_input(reading), said)
     reading = doubts.with_doubtful_input(reading, said)
-    return doubts.with_untold_cache(reading, said) if scope.name.startswith(_JAVASCRIPT) else reading
+    return doubts.with_untold_cache(reading, said)
+
+
+def _is_anthropics(reading: Reading) -> bool:
+    return reading.provider.lower() == "anthropic"
 
 
 def _of_langchain(reading: Reading) -> Reading:
@@ -84,7 +92,9 @@ def _says_usage(span: RawSpan) -> bool:
 
 DIALECT = Dialect(
     name="traceloop",
-    scopes=(*(f"{_PACKAGE}{library}" for library in _LIBRARIES), _JAVASCRIPT, "traceloop."),
+    scopes=_SCOPES,
+    markers=(_KIND, _OF_LANGCHAIN, _STREAMED, "gen_ai.openai.api_base", "llm.request.type"),
+    rank=50,
     needles=(conventions.NEEDLE, "llm.request.type"),
     attributes=(*spellings.ATTRIBUTES, _KIND),
     read=read,

@@ -99,6 +99,11 @@ MIGRATIONS: tuple[str, ...] = (
 
     CREATE TABLE budgets (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, document TEXT NOT NULL);
     """,
+    """
+    -- Several exporters may share budgets: the latest decision about a name holds, also that it was removed.
+    ALTER TABLE budgets ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE budgets ADD COLUMN author TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 

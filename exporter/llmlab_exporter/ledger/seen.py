@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from hashlib import blake2b
 
 KEY_BYTES = 16
@@ -15,8 +16,12 @@ KEEP_DAYS = 3
 
 def span_key(org: str, project: str, trace_id: bytes, span_id: bytes) -> bytes:
     """Return what a span is recognised by. Tenants have keys of their own: none can suppress another's spans."""
-    tenant = f"{org}\0{project}".encode()
-    return blake2b(b"%b\0%b%b" % (tenant, trace_id, span_id), digest_size=KEY_BYTES).digest()
+    return blake2b(_tenant(org, project) + trace_id + span_id, digest_size=KEY_BYTES).digest()
+
+
+@lru_cache(maxsize=1024)
+def _tenant(org: str, project: str) -> bytes:
+    return f"{org}\0{project}\0".encode()
 
 
 def split_keys(keys: bytes) -> list[bytes]:

@@ -5,6 +5,11 @@ Source: docs.aws.amazon.com/bedrock, "Supported foundation models", November 202
 
 import re
 
+from llmlab_exporter.call import Reading
+
+_SELLERS = ("aws", "bedrock")
+"""In what instrumentations call the provider."""
+
 _VENDORS = (
     ("claude", "anthropic"),
     ("command", "cohere"),
@@ -21,6 +26,14 @@ _VENDORS = (
 """By how a model's name begins."""
 
 _BARE = re.compile(r"[a-z][a-z0-9-]*-v\d+(:\d+)?")
+
+
+def with_full_names(reading: Reading, asked: str = "") -> Reading:
+    """Name the models of a call at Bedrock in full; any other call as it is. `asked` if the request says so itself."""
+    if not any(name in reading.provider.lower() for name in _SELLERS):
+        return reading
+    asked = full_model(asked or reading.request_model)
+    return reading._replace(request_model=asked, response_model=billed_model(asked, reading.response_model))
 
 
 def billed_model(asked: str, answered: str) -> str:

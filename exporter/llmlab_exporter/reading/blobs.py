@@ -1,7 +1,7 @@
 """Attributes that carry a whole object in one text: JSON, or what Python prints of a dict."""
 
+import ast
 import json
-from ast import literal_eval
 from collections.abc import Iterator, Mapping
 from typing import cast
 
@@ -28,6 +28,34 @@ def fields_of(value: Value) -> Fields:
         return NOTHING
     parsed = _parsed(value)
     return cast("Fields", parsed) if isinstance(parsed, dict) else NOTHING
+
+
+def constructed(printed: str) -> Fields:
+    """Return the fields of an object as Python prints it, `Usage(input=1, parts=[...])`; empty for any other text."""
+    if len(printed) > MAX_REPR_CHARS or "(" not in printed:
+        return NOTHING
+    try:
+        tree = ast.parse(printed, mode="eval").body
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return NOTHING
+    return _arguments(tree, _MAX_LEVELS) if isinstance(tree, ast.Call) else NOTHING
+
+
+def _arguments(call: ast.Call, levels: int) -> Fields:
+    named = call.keywords[:_MAX_KEYS]
+    return {each.arg: _written(each.value, levels - 1) for each in named if each.arg}
+
+
+def _written(node: ast.expr, levels: int) -> Value:
+    match node:
+        case ast.Constant(value=str() | int() | float() | None as value):
+            return value
+        case ast.Call() if levels > 0:
+            return _arguments(node, levels)
+        case ast.List(elts=items) | ast.Tuple(elts=items) if levels > 0:
+            return tuple(_written(item, levels) for item in items[:_MAX_KEYS])
+        case _:
+            return None
 
 
 def field_at(fields: Fields, *path: str) -> Fields:
@@ -73,6 +101,6 @@ def _parsed(blob: str) -> object:
 
 def _evaluated(blob: str) -> object:
     try:
-        return literal_eval(blob)
+        return ast.literal_eval(blob)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None

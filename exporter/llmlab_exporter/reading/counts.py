@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from llmlab.usage import NO_USAGE, Usage
+from llmlab_exporter.reading.values import decimal
 from llmlab_exporter.span import Attributes, Value
 
 MAX_COUNT = 10**12
 """Tokens of one call. The largest context windows hold 10^7."""
 
-_MAX_DIGITS = len(str(MAX_COUNT))
 _MAX_SHOWN_CHARS = 40
 
 Table = tuple[tuple[str, str], ...]
@@ -54,12 +54,10 @@ def read_counts(table: Table, said: Attributes) -> Counts:
 
 
 def count(value: Value) -> int | None:
-    """Return a whole number from 0 to `MAX_COUNT`, written as an integer, as 5.0 or as "5"; None for anything else."""
-    number = value
-    if type(value) is str and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
-        number = int(value)
-    if type(value) is float and value.is_integer():
-        number = int(value)
+    """Return a whole number from 0 to `MAX_COUNT`, as an integer, as 5.0, or as text of either; else None."""
+    number = decimal(value) if type(value) is str else value
+    if type(number) is float and number.is_integer():
+        number = int(number)
     return number if type(number) is int and 0 <= number <= MAX_COUNT else None
 
 

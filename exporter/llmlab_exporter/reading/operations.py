@@ -46,6 +46,7 @@ INFERENCE = frozenset(
 
 _KINDS = frozenset(
     {
+        "agent_call",
         "call_tool",
         "chain",
         "evaluation",
@@ -55,12 +56,18 @@ _KINDS = frozenset(
         "guardrail",
         "handoff",
         "invoke_tool",
+        "list_messages",
+        "list_run_steps",
+        "get_thread_run",
         "orchestrate_tools",
         "parser",
         "prompt",
         "retrieve",
         "retriever",
         "run_agent",
+        "schedule_tool_calls",
+        "system_prompt",
+        "user_prompt",
         "step",
         "task",
         "tool",
@@ -69,6 +76,8 @@ _KINDS = frozenset(
     }
 )
 """What frameworks call their spans that are no inference, where they hand on their own words as the operation."""
+
+_CONTAINERS = _KINDS | {"agent", "entry", "executor", "operation", "session", "vectordb"}
 
 _COUNTING = "count_tokens"
 """Providers count the tokens of a prompt for free."""
@@ -81,3 +90,8 @@ def is_billed(operation: str, span_name: str) -> bool:
     """
     named = operation or span_name.partition(" ")[0]
     return named not in UNBILLED and operation not in _KINDS and not named.endswith(_COUNTING)
+
+
+def is_container(kind: str) -> bool:
+    """Say whether what a library calls the kind of a span is no inference, but surrounds or serves it."""
+    return kind.lower() in _CONTAINERS

@@ -5,6 +5,8 @@ terminal.
 """
 
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import cast
 
@@ -41,24 +43,19 @@ def named(value: Value) -> str:
 
 
 def texts(value: Value) -> str:
-    """Return a list of texts joined by commas, or a single text."""
+    """Return a list of texts joined by commas, also one that was written as JSON, or a single text."""
     if not isinstance(value, tuple):
-        return text(value)
+        return listed(text(value))
     if len(value) == 1:
         return text(value[0])
     return text(",".join(filter(None, map(text, value[:MAX_TEXT_CHARS]))))
 
 
 def truth(value: Value) -> bool | None:
-    """Return a boolean; None for anything else."""
-    return value if isinstance(value, bool) else None
-
-
-def flag(value: Value) -> bool | None:
     """Return a boolean, also one that was written as text by Python or JavaScript; None for anything else."""
-    if isinstance(value, str):
-        return {"true": True, "false": False}.get(value[:5].lower())
-    return truth(value)
+    if value is None or isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else None
 
 
 def listed(joined: str) -> str:
@@ -78,10 +75,34 @@ def host_of(url: str) -> str:
 
 
 def seconds(value: Value) -> float | None:
-    """Return a duration from 0 to `MAX_SECONDS`; None for anything else."""
-    if (type(value) is float or type(value) is int) and 0 <= value <= MAX_SECONDS:
-        return float(value)
+    """Return a duration from 0 to `MAX_SECONDS`, written as a number or as text; None for anything else."""
+    number = decimal(value) if type(value) is str else value
+    if (type(number) is float or type(number) is int) and 0 <= number <= MAX_SECONDS:
+        return float(number)
     return None
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def seconds_until(moment: str, start_ns: int) -> float | None:
+    """Return how long after a start a moment was that is written by ISO 8601; None if it is none, or was before."""
+    try:
+        then = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    elapsed = (then if then.tzinfo else then.replace(tzinfo=UTC)) - _EPOCH
+    elapsed_us = elapsed // _MICROSECOND - start_ns // 1000
+    return seconds(elapsed_us / 1e6)
+
+
+_NUMBER = re.compile(r"\d{1,20}(\.\d{1,40})?")
+
+
+def decimal(said: str) -> float | None:
+    """Return a number without a sign that was written as text; None for any other text."""
+    return float(said) if said.isascii() and _NUMBER.fullmatch(said) else None
 
 
 def amount_usd(value: Value) -> Decimal | None:

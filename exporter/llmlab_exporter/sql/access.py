@@ -14,6 +14,10 @@ CATALOGUE = "llmlab_catalogue"
 OWNER = "llmlab_owner"
 READER = "llmlab_reader"
 
+_WIDE_PART_BYTES = 64 * 1024 * 1024
+"""Uncompressed, from which on a part has files of its own for each column. Most inserts are smaller, and take a fifth
+less time to write, and to merge, as one file than as two hundred."""
+
 _MARK = "llmlab"
 _ANY = "*"
 _SCOPE = "splitByChar(':', getSetting('log_comment'))"
@@ -58,6 +62,7 @@ def _engine_config(path: Path) -> str:
     policies = "".join(f"<{table}><filter>{escape(row_policy())}</filter></{table}>" for table in TABLES)
     return f"""<clickhouse>
   <users_config>{escape(str(path.absolute()))}</users_config>
+  <merge_tree><min_bytes_for_wide_part>{_WIDE_PART_BYTES}</min_bytes_for_wide_part></merge_tree>
   <profiles><default/></profiles>
   <quotas><default/></quotas>
   <roles>

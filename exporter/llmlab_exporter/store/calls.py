@@ -76,9 +76,9 @@ def find(store: Store, trace_id: bytes, span_id: bytes) -> list[dict[str, Any]]:
 def earlier_versions(store: Store, call: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what was concluded from a call before, the oldest first, also while it was another project's."""
     question = (
-        f"SELECT {', '.join(_VERSION_NAMES)} FROM {{database}}.llm_call_versions FINAL "  # noqa: S608 - our own names
+        f"SELECT {', '.join(_VERSION_NAMES)} FROM {{everywhere}}.llm_call_versions FINAL "  # noqa: S608 - our own names
         "WHERE trace_id = unhex({trace_id:String}) AND span_id = unhex({span_id:String}) "
-        "AND org = {org:String} AND version < {version:UInt32} AND (project = {project:String} OR project IN ("
+        "AND org = {org:String} AND version < {version:UInt32} AND (project = {project:String} OR project GLOBAL IN ("
         f"SELECT project FROM {{calls}} WHERE trace_id = unhex({{trace_id:String}}) "
         f"AND span_id = unhex({{span_id:String}}) AND org = {{org:String}} AND duplicate_reason = '{MOVED}')) "
         f"ORDER BY version{_BOUNDED}"

@@ -43,7 +43,7 @@ def _look(store: Store, calls: Sequence[Call], found: Known) -> None:
     }
     rows = store.query(
         "SELECT org, project, trace_id, span_id, argMax(response_id, version), argMax(billable, version) "  # noqa: S608
-        "FROM {database}.llm_calls WHERE toDate(started_at) IN {days:Array(Date)} "
+        "FROM {everywhere}.llm_calls WHERE toDate(started_at) IN {days:Array(Date)} "
         "AND (response_id IN {responses:Array(String)} "
         "OR span_id IN (SELECT toFixedString(unhex(arrayJoin({spans:Array(String)})), 8))) "
         f"GROUP BY org, project, trace_id, span_id SETTINGS max_execution_time = {MAX_SECONDS}",

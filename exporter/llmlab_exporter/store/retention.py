@@ -34,7 +34,7 @@ def set_retention(store: Store, days: int) -> None:
 
 def plan(store: Store, before: date) -> Pruned:
     """Work out what forgetting the calls that started before a day (UTC) means."""
-    ((calls,),) = store.query(f"SELECT count() FROM {{calls}} WHERE {_older(before)}")  # noqa: S608 - our own text
+    ((calls,),) = store.query(f"SELECT count() FROM {{database}}.llm_calls FINAL WHERE {_older(before)}")  # noqa: S608 - our own text
     months = _months(store)
     whole = [month for month in months if month < _month(before)]
     size_bytes = sum(months[month].size_bytes for month in whole)

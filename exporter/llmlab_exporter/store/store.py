@@ -1,6 +1,9 @@
 """The ClickHouse client: one class for the embedded engine and for a server."""
 
+import logging
+import re
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -8,13 +11,31 @@ from urllib.parse import urlsplit, urlunsplit
 import clickhouse_connect
 import pyarrow as pa
 import pyarrow.compute as pc
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from llmlab_exporter.rows import COLUMNS
+from llmlab_exporter.store.cluster import Layout, on_cluster, on_one_server
+from llmlab_exporter.store.replicas import Replicas
 from llmlab_exporter.store.schema import MIGRATIONS
 
 DATABASE = "llmlab"
 
+_MIGRATIONS_TABLE = """
+    CREATE TABLE IF NOT EXISTS {database}.llmlab_migrations
+        (version UInt32, applied_at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version
+"""
+
+_CATCH_UP_S = 10
+_BETWEEN_URLS = re.compile(r"\s*,\s*(?=https?://)")
+_ON_CLUSTER = {
+    "distributed_ddl_output_mode": "throw_only_active",  # a replica that is away does it when it comes back
+    "async_insert": 0,  # a block that is sent again must be the same block, to be recognised
+}
+
 _STORED = {column.name for column in COLUMNS} | {"version", "change_id"}
+
+
+_log = logging.getLogger(__name__)
 
 
 class StoreUnavailable(Exception):
@@ -28,21 +49,20 @@ class Store:
     ask asks in small portions, and rows that arrive are stored in between.
     """
 
-    def __init__(self, client: Any, database: str = DATABASE) -> None:
+    def __init__(self, client: Any, layout: Layout | None = None) -> None:
         self._client = client
-        self._database = database
+        self._layout = layout or on_one_server(DATABASE)
         self._turn = threading.Lock()
 
     def migrate(self) -> None:
         """Create or update the tables; a no-op when they are there."""
-        self.command("CREATE DATABASE IF NOT EXISTS {database}")
-        self.command(
-            "CREATE TABLE IF NOT EXISTS {database}.llmlab_migrations "
-            "(version UInt32, applied_at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version"
-        )
+        layout = self._layout
+        for statement in layout.databases():
+            self.command(statement)
+        self.command(layout.definition(_MIGRATIONS_TABLE))
         ((done,),) = self.query("SELECT max(version) FROM {database}.llmlab_migrations")
         for version, statements in enumerate(MIGRATIONS[done:], start=done + 1):
-            for statement in statements:
+            for statement in (*filter(None, map(layout.definition, statements)), *layout.reading()):
                 self.command(statement)
             self.command(f"INSERT INTO {{database}}.llmlab_migrations (version) VALUES ({version})")  # noqa: S608 - a number
 
@@ -64,7 +84,7 @@ class Store:
         return {int(month): int(count) for month, count in found}
 
     def query(self, sql: str, parameters: dict[str, object] | None = None) -> list[tuple[Any, ...]]:
-        """Run a SELECT of ours; `{calls}` in it stands for the current version of every call, `{database}` for ours."""
+        """Run a SELECT of ours, with the names that `Layout.named` knows in it."""
         with self._turn:
             result = self._client.query(self._named(sql), parameters=parameters or {})
         return [tuple(row) for row in result.result_rows]
@@ -82,7 +102,7 @@ class Store:
     def insert_into(self, table: str, rows: pa.Table) -> None:
         """Insert rows into one of our tables."""
         with self._turn:
-            self._client.insert_arrow(table, rows, database=self._database)
+            self._client.insert_arrow(table, rows, database=self._layout.database)
 
     def close(self) -> None:
         """Close the client; the embedded engine flushes and lets go of its directory."""
@@ -90,7 +110,7 @@ class Store:
             self._client.close()
 
     def _named(self, sql: str) -> str:
-        return sql.replace("{calls}", f"{self._database}.current_calls").replace("{database}", self._database)
+        return self._layout.named(sql)
 
     def _insert_months(self, months: dict[int, pa.Table], batch_id: str) -> None:
         for part in months.values():
@@ -126,6 +146,8 @@ def split_by_month(rows: pa.Table) -> dict[int, pa.Table]:
     """Split rows by the month (`202611`, UTC) in which they started: the partitions of the table."""
     started = rows.column("started_at")
     months = pc.add(pc.multiply(pc.year(started), 100), pc.month(started))
+    if rows.num_rows and len(pc.unique(months)) == 1:  # as nearly always: nothing needs to be copied
+        return {months[0].as_py(): rows}
     return {month.as_py(): rows.filter(pc.equal(months, month)) for month in pc.unique(months)}
 
 
@@ -142,16 +164,36 @@ def open_embedded(path: Path, config: Path | None = None) -> Store:
         raise StoreUnavailable(f"the embedded ClickHouse cannot open {path}: {error}") from error
 
 
-def open_server(url: str) -> Store:
+def open_server(url: str, cluster: str = "") -> Store:
     """Connect to a ClickHouse server by a URL such as `http://user:password@host:8123/database`.
 
-    Raises `StoreUnavailable`.
+    Of several URLs with commas between, the replicas of one shard, one is used as long as it answers. `cluster` is the
+    name of a cluster that the servers belong to. Raises `StoreUnavailable`.
     """
-    parts = urlsplit(url)
-    database = parts.path.strip("/") or DATABASE
+    urls = [urlsplit(each) for each in _BETWEEN_URLS.split(url.strip())]
+    database = urls[0].path.strip("/") or DATABASE
     try:
-        # The database may not exist yet, so the connection itself must not ask for it.
-        client = clickhouse_connect.get_client(dsn=urlunsplit(parts._replace(path="")), autogenerate_session_id=False)
+        layout = on_cluster(database, cluster) if cluster else on_one_server(database)
+        openings = [partial(_connected, urlunsplit(each._replace(path="")), bool(cluster)) for each in urls]
+        return Store(Replicas(openings, partial(_let_catch_up, layout)), layout)
     except Exception as error:
-        raise StoreUnavailable(f"no ClickHouse answers at {parts.hostname}:{parts.port}: {error}") from error
-    return Store(client, database)
+        hosts = ", ".join(f"{each.hostname}:{each.port}" for each in urls)
+        raise StoreUnavailable(f"no ClickHouse answers at {hosts}: {error}") from error
+
+
+def _connected(url: str, on_cluster: bool) -> Any:
+    # The database may not exist yet, so the connection itself must not ask for it.
+    settings = _ON_CLUSTER if on_cluster else {}
+    return clickhouse_connect.get_client(dsn=url, autogenerate_session_id=False, settings=settings)
+
+
+def _let_catch_up(layout: Layout, client: Any) -> None:
+    """Let a replica fetch what others have, since rows are looked for there that another one took."""
+    for sync in layout.catching_up():
+        try:
+            client.command(sync, settings={"receive_timeout": _CATCH_UP_S})
+        except ClickHouseError as error:
+            # One that has gone for good cannot be waited for. What it took and is sent again is the same block, which
+            # ClickHouse recognises, and the same versions, of which readers see one.
+            _log.warning("a replica of the store may lack rows that another one has: %s", error)
+            return

@@ -25,7 +25,7 @@ MAX_VALUE_CHARS = 256
 
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME_CHARS - 1}}}")
 _SPELLINGS = {"daily": "day", "weekly": "week", "monthly": "month"}
-_RESERVED: Final = ("set", "list", "status", "rm")
+_RESERVED: Final = ("set", "list", "status", "rm", "exporters")
 
 P = TypeVar("P")
 T = TypeVar("T")

@@ -45,22 +45,16 @@ class ClientMetrics:
         self._provider = provider
         self._is_on = provider is not None
         self._may_come = not self._is_on and not _is_switched_off()
-        self._asked_s = float("-inf")
+        self._ask_at_s = float("-inf")
 
     @property
     def is_on(self) -> bool:
         """Whether somebody collects metrics. Each measurement takes several microseconds, so nobody else pays."""
-        if self._may_come:
-            self._ask()
-        return self._is_on
-
-    def _ask(self) -> None:
-        """See whether there is a provider by now; seldom, since that takes a microsecond too."""
-        now_s = monotonic()
-        if now_s - self._asked_s >= ASK_EVERY_S:
-            self._asked_s = now_s
+        if self._may_come and (now_s := monotonic()) >= self._ask_at_s:
+            self._ask_at_s = now_s + ASK_EVERY_S
             if _is_real(metrics.get_meter_provider()):
                 self._is_on, self._may_come = True, False
+        return self._is_on
 
     def record(
         self,
@@ -70,11 +64,12 @@ class ClientMetrics:
         duration_s: float,
         first_chunk_s: float | None = None,
     ) -> None:
-        """Record one call that is over. What was over when we heard of it is left out: nobody saw how long it took.
+        """Record one call that is over, where `is_on`.
 
+        What was over when we heard of it is left out: nobody saw how long it took.
         `first_chunk_s` is how long the first chunk took from the beginning of the call, None where there was none.
         """
-        if not self.is_on or request.results is not None or request.is_over:
+        if request.results is not None or request.is_over:
             return
         attributes = _attributes(request, reply)
         failed = {} if error is None else {semconv.ERROR_TYPE: type(error).__qualname__}

@@ -10,6 +10,9 @@ from opentelemetry import metrics
 FAULTS = "llmlab.instrumentation.faults"
 """The OpenTelemetry counter of our failures, by `step` and `error.type`."""
 
+READ_CHUNK = "read a chunk of a stream"
+"""A step that is taken in several places."""
+
 _logger = logging.getLogger("llmlab")
 _logged: set[tuple[str, type[BaseException]]] = set()
 

@@ -32,10 +32,14 @@ GENAI_CALL = "opentelemetry.genai.client.inference.context"
 _RECORDED = context.create_key("llmlab.recorded")
 """Set inside a call that we record: a framework over an SDK that is instrumented too is one call, not two."""
 
+(_SPAN,) = trace.set_span_in_context(trace.INVALID_SPAN, context.Context())
+"""Where OpenTelemetry keeps the current span. `set_span_in_context` would make one more copy for each call."""
+
 _NOTHING = Reply()
 _LEAST_ERROR_STATUS = 400
 
-_settling = Guard("settle a call")
+_SETTLE = "settle a call"
+_settling = Guard(_SETTLE)
 
 
 class Recorder:
@@ -81,25 +85,22 @@ class Recorder:
             known.update(tags)
         name = f"{request.operation} {request.model}" if request.model else request.operation
         span = self.spans.start(name, around, known, started_ns)
-        is_recording = span.is_recording()
-        if is_recording and around and (block := of(around).block) is not None:
-            block.note_call()
         # Nobody listens to a span that was sampled out, so the call is better left as it is; metrics know no sampling.
-        if not is_recording and not self._metrics.is_on:
-            return None
-        recording = self._recording(request, span)
+        if not span.is_recording():
+            if not self._metrics.is_on:
+                return None
+        elif around and (block := of(around).block) is not None:
+            block.note_call()
+        recording = Recording(request, self._tier_attribute, span, self._metrics, self._note)
         if started_ns is not None:
             recording.began_at(started_ns)
         return recording
-
-    def _recording(self, request: "Request", span: trace.Span) -> "Recording":
-        return Recording(request, self._tier_attribute, span, self._metrics, self._note)
 
     def _start_results(self, request: "Request", read: "Callable[[Any], Finished | None]") -> "Recording":
         """Listen to the results of a batch. The recording is the usual one, over a span that records nothing."""
         chunks = _Results(read, self._note)
         no_span = trace.NonRecordingSpan(trace.get_current_span().get_span_context())
-        return self._recording(request._replace(chunks=chunks), no_span)
+        return Recording(request._replace(chunks=chunks), self._tier_attribute, no_span, self._metrics, self._note)
 
     def _note(self, finished: "Finished") -> None:
         recording = self._start(finished.request, context.get_current())
@@ -150,8 +151,8 @@ class Recording:
         self._first_chunk_s: float | None = None
 
     def __enter__(self) -> Self:
-        inside = trace.set_span_in_context(self._open[0])
-        self._token = context.attach(context.Context({**inside, _RECORDED: True}))
+        inside = {**context.get_current(), _SPAN: self._open[0], _RECORDED: True}
+        self._token = context.attach(context.Context(inside))
         return self
 
     def __exit__(
@@ -185,9 +186,11 @@ class Recording:
     def settle_stream(self, *, complete: bool = False, error: BaseException | None = None) -> None:
         """Settle with what the chunks reported. `complete` means that the stream came to its own end."""
         if self._open:
-            with _settling:
+            try:
                 chunks = self.request.chunks
                 self.settle(_NOTHING if chunks is None else chunks.reply(), complete=complete, error=error)
+            except Exception as fault:  # noqa: BLE001 - noted; a Guard would cost every stream
+                note(fault, _SETTLE)
 
     def give_up(self, error: BaseException | None = None) -> None:
         """Settle without a reply, unless the SDK failed only after the provider had answered."""
@@ -215,8 +218,9 @@ class Recording:
             span.end()
         for reply_of_another in reply.further:
             self._note(_beside(self.request, reply_of_another))
-        duration_s = perf_counter() - self._started_s
-        self._metrics.record(self.request, reply, error, duration_s, self._first_chunk_s)
+        if self._metrics.is_on:
+            duration_s = perf_counter() - self._started_s
+            self._metrics.record(self.request, reply, error, duration_s, self._first_chunk_s)
 
     def _outcome(self, reply: Reply, complete: bool, error: BaseException | None) -> "dict[str, AttributeValue]":
         outcome = attributes.of_reply(reply, self._tier_attribute)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import wrapt
 
-from llmlab.capture.faults import note
+from llmlab.capture.faults import READ_CHUNK, note
 from llmlab.capture.recording import Recording
+from llmlab.providers import LoopingReader
 
 if TYPE_CHECKING:
     from llmlab.providers import ChunkReader
@@ -109,7 +110,7 @@ class AsyncStream(Watched):
             try:
                 hidden = self._self_read(chunk)
             except Exception as error:  # noqa: BLE001 - noted
-                note(error, "read a chunk of a stream")
+                note(error, READ_CHUNK)
                 hidden = False
             if not hidden:
                 return chunk
@@ -117,26 +118,30 @@ class AsyncStream(Watched):
 
 def _pass_on(stream: Iterable[Any], recording: Recording, chunks: "ChunkReader") -> Iterator[Any]:
     """Yield the chunks that are meant for the caller. A generator, because it costs least for each chunk."""
-    is_fresh = True
-    read = chunks.read
+    passed = chunks.pass_on(stream) if isinstance(chunks, LoopingReader) else _read_each(stream, chunks.read)
     try:
-        for chunk in stream:
-            if is_fresh:
-                is_fresh = False
-                recording.first_chunk()
-            try:
-                hidden = read(chunk)
-            except Exception as error:  # noqa: BLE001 - noted; a Guard would cost more than the reading
-                note(error, "read a chunk of a stream")
-                hidden = False
-            if not hidden:
-                yield chunk
+        for chunk in passed:
+            recording.first_chunk()
+            yield chunk
+            break
+        yield from passed
     except GeneratorExit:
         raise  # whoever closes this generator has thrown the stream away: the recording notices that by itself
     except BaseException as error:
         recording.settle_stream(error=error)
         raise
     recording.settle_stream(complete=True)
+
+
+def _read_each(stream: Iterable[Any], read: Callable[[Any], bool]) -> Iterator[Any]:
+    for chunk in stream:
+        try:
+            hidden = read(chunk)
+        except Exception as error:  # noqa: BLE001 - noted; a Guard would cost more than the reading
+            note(error, READ_CHUNK)
+            hidden = False
+        if not hidden:
+            yield chunk
 
 
 def settle_watched(stream: Any) -> None:

@@ -1,6 +1,6 @@
 """The one wrapper around every function of every SDK."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,11 @@ from llmlab.capture.managers import Manager
 from llmlab.capture.raw_responses import watched_response
 from llmlab.capture.recording import recorded_span
 from llmlab.capture.streams import watched
+from llmlab.providers import itself
 
 if TYPE_CHECKING:
     from llmlab.capture.recording import Recorder, Recording
-    from llmlab.providers import Call, Request
+    from llmlab.providers import Call
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 """What wrapt calls: the original function, the instance (None for a plain function), arguments and keywords."""
@@ -28,7 +29,11 @@ def wrapper(call: "Call", recorder: "Recorder") -> Wrapper:
         if recording is None:
             return original(*args, **keywords)
         with recording:
-            result = _send(original, args, keywords, recording.request)
+            request = recording.request
+            if request.refused is None:
+                result = original(*args, **request.keywords)
+            else:
+                result = _send(original, args, keywords, request.keywords, request.refused)
         return _receive(result, call, recording)
 
     async def async_call(
@@ -38,7 +43,11 @@ def wrapper(call: "Call", recorder: "Recorder") -> Wrapper:
         if recording is None:
             return await original(*args, **keywords)
         with recording:
-            result = await _send_async(original, args, keywords, recording.request)
+            request = recording.request
+            if request.refused is None:
+                result = await original(*args, **request.keywords)
+            else:
+                result = await _send_async(original, args, keywords, request.keywords, request.refused)
         return _receive(result, call, recording, asynchronous=True)
 
     def manager_call(original: Callable[..., Any], client: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -64,22 +73,33 @@ def own_span_wrapper(recorder: "Recorder") -> Wrapper:
     return start_span
 
 
-def _send(original: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any], request: "Request") -> Any:
+def _send(
+    original: Callable[..., Any],
+    args: tuple[Any, ...],
+    keywords: dict[str, Any],
+    changed: Mapping[str, Any],
+    refused: Callable[[Exception], bool],
+) -> Any:
+    """Make a call with changed keywords, and once more with the caller's own if the provider refuses the change."""
     try:
-        return original(*args, **request.keywords)
+        return original(*args, **changed)
     except Exception as error:
-        if request.refused is None or not request.refused(error):
+        if not refused(error):
             raise
     return original(*args, **keywords)
 
 
 async def _send_async(
-    original: Callable[..., Awaitable[Any]], args: tuple[Any, ...], keywords: dict[str, Any], request: "Request"
+    original: Callable[..., Awaitable[Any]],
+    args: tuple[Any, ...],
+    keywords: dict[str, Any],
+    changed: Mapping[str, Any],
+    refused: Callable[[Exception], bool],
 ) -> Any:
     try:
-        return await original(*args, **request.keywords)
+        return await original(*args, **changed)
     except Exception as error:
-        if request.refused is None or not request.refused(error):
+        if not refused(error):
             raise
     return await original(*args, **keywords)
 
@@ -93,6 +113,8 @@ def _receive(result: Any, call: "Call", recording: "Recording", *, asynchronous:
             recording.request.listen(result, recording)
             return result
         if recording.request.chunks is not None:
+            if call.replace_stream is itself:
+                return watched(result, recording, asynchronous=asynchronous)
             return call.replace_stream(result, partial(watched, recording=recording, asynchronous=asynchronous))
         recording.settle(call.reply(result))
     except Exception as error:  # noqa: BLE001 - noted; a Guard would cost every call

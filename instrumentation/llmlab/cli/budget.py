@@ -7,7 +7,7 @@ import click
 from typing_extensions import override
 
 from llmlab.cli.api import DEFAULT_URL, address, ask
-from llmlab.cli.budget_report import listed, outcome, print_standing
+from llmlab.cli.budget_report import exporters, listed, outcome, print_standing
 
 _SET = "set"
 
@@ -31,7 +31,7 @@ class _BudgetGroup(click.Group):
     @override
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_usage(ctx.command_path, "AMOUNT [OPTIONS]")
-        formatter.write_usage(ctx.command_path, "list | status | rm NAME")
+        formatter.write_usage(ctx.command_path, "list | status | rm NAME | exporters")
 
     @override
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -132,6 +132,22 @@ def status(as_json: bool, url: str) -> None:
         click.echo(answer.text)
     else:
         print_standing(answer.body, exporter)
+
+
+@budget.command("exporters")
+@click.option("--gone", metavar="ID", help="This one will not come back; what it spent still counts.")
+@click.option("--remove", metavar="ID", help="What this one spent shall not count any more.")
+@_json
+@_url
+def show_exporters(gone: str | None, remove: str | None, as_json: bool, url: str) -> None:
+    """Show which exporters share budgets, and what part each has; give up those that are gone."""
+    exporter = address(url)
+    if gone:
+        ask(exporter, "POST", f"/api/budgets/exporters/{quote(gone, safe='')}/gone", {})
+    if remove:
+        ask(exporter, "DELETE", f"/api/budgets/exporters/{quote(remove, safe='')}")
+    answer = ask(exporter, "GET", "/api/budgets/exporters")
+    click.echo(answer.text if as_json else exporters(answer.body))
 
 
 @budget.command("rm")

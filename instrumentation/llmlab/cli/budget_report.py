@@ -24,6 +24,12 @@ class _Signs(NamedTuple):
     at_least: str
 
 
+class Shared(TypedDict):
+    """What is said of the parts of several exporters."""
+
+    doubts: list[str]
+
+
 class Standing(TypedDict):
     """How a budget stands, as `/api/budgets/status` says it."""
 
@@ -44,6 +50,7 @@ class Standing(TypedDict):
     unpriced_requests: int
     unattributed_requests: int
     is_lower_bound: bool
+    shared: NotRequired["Shared | None"]
     forecast: Decimal | int | None
     projected_exhaustion: str | None
 
@@ -85,6 +92,23 @@ def print_standing(answer: dict[str, Any], url: str) -> None:
     console.print(table(budgets, console))
     if found := list(notes(budgets)):
         console.print(*(Text(), *found), sep="\n")
+
+
+def exporters(answer: dict[str, Any]) -> str:
+    """Return one line for each exporter that shares budgets, and one below it for each part that it has."""
+    if not answer["shared"]:
+        return "this exporter shares no budgets: its sums are all there are (llmlab up --redis-url shares them)"
+    found = [] if answer["connected"] else ["Redis does not answer; this is what is known"]
+    for exporter in answer["exporters"]:
+        this = ", this one" if exporter["this"] else ""
+        heard = f", last heard of {_moment(exporter['last_heard'])}" if exporter["last_heard"] else ""
+        found.append(f"{exporter['id']}  {exporter['name']}{this}: {exporter['state']}{heard}")
+        found += map(_part, exporter["parts"])
+    return "\n".join(found)
+
+
+def _part(part: dict[str, Any]) -> str:
+    return f"    {part['budget']}: {dollars(part['spent'])} in {part['requests']:,} calls"
 
 
 def table(budgets: Sequence[Standing], console: Console) -> Table:
@@ -164,6 +188,8 @@ def _doubts(budget: Standing) -> Iterator[str]:
         yield f"{count:,} {verb} may belong to it: there are too many names to tell"
     if since := budget.get("since"):
         yield f"what was spent before {_moment(since)} is not known"
+    if shared := budget.get("shared"):
+        yield from shared["doubts"]
 
 
 def _table(budgets: Sequence[Standing], encoding: str, bar_columns: int) -> Table:

@@ -4,11 +4,12 @@ Sources: the types of `openai` 3.52 (`CompletionUsage`, `ChatCompletion`, `ChatC
 each exception below. Read 2026-11-20.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from llmlab.providers import Reply
+from llmlab.capture.faults import READ_CHUNK, note
+from llmlab.providers import LoopingReader, Reply
 from llmlab.usage import NO_USAGE, Usage
 
 _NO_FIELDS: Mapping[str, Any] = {}
@@ -52,17 +53,38 @@ class ChatChunks:
     def reply(self) -> Reply:
         """Return what the chunks reported."""
         last, reasons = self._last, tuple([reason for _, reason in sorted(self._reasons.items())])
-        reply = _reply(fields_of(last), reasons, self._usage)
         # Some hosts count on every chunk, but a chunk of nothing but usage is always the last one.
         is_over = last is not None and last.usage is not None and not last.choices
-        return reply._replace(ended=True) if is_over else reply
+        return _reply(fields_of(last), reasons, self._usage, True if is_over else None)
 
 
-def _reply(fields: Mapping[str, Any], finish_reasons: tuple[str, ...], usage: Any) -> Reply:
+class PlainChatChunks(ChatChunks, LoopingReader):
+    """Reads the chunks of hosts that put nothing beside what OpenAI puts there."""
+
+    __slots__ = ()
+
+    def pass_on(self, stream: Iterable[Any]) -> Iterator[Any]:
+        """Yield the chunks that the caller may see. Only those that report something are worth a call of `read`."""
+        asked_by_us = self._hide_usage
+        for chunk in stream:
+            try:
+                choices = chunk.choices
+                if choices and len(choices) == 1 and choices[0].finish_reason is None and chunk.usage is None:
+                    self._last = chunk
+                    if asked_by_us:
+                        chunk.model_fields_set.discard("usage")
+                elif self.read(chunk):
+                    continue
+            except Exception as error:  # noqa: BLE001 - noted; a Guard would cost more than the reading
+                note(error, READ_CHUNK)
+            yield chunk
+
+
+def _reply(fields: Mapping[str, Any], finish_reasons: tuple[str, ...], usage: Any, ended: bool | None = None) -> Reply:
     counts = fields_of(usage)
     cost_usd = _cost_usd(counts["cost"]) if "cost" in counts else None
     tier = fields.get("service_tier")
-    return Reply(fields.get("model"), fields.get("id"), finish_reasons, read_usage(counts), tier, cost_usd)
+    return Reply(fields.get("model"), fields.get("id"), finish_reasons, read_usage(counts), tier, cost_usd, ended)
 
 
 def read_usage(usage: Any) -> Usage:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from llmlab.capture.raw_responses import raw_mode
 from llmlab.capture.switches import STREAM_USAGE, asks_for_stream_usage
-from llmlab.formats.openai import ChatChunks
+from llmlab.formats.openai import PlainChatChunks
 from llmlab.providers import ChunkReader, Request
 
 _logger = logging.getLogger("llmlab")
@@ -40,7 +40,7 @@ class MakesReader(Protocol):
         ...
 
 
-def asked_for_usage(request: Request, reader: MakesReader = ChatChunks) -> Request:
+def asked_for_usage(request: Request, reader: MakesReader = PlainChatChunks) -> Request:
     """Return the request of a stream with its reader, and with the question for the usage.
 
     It is not asked where the caller decided about it, where it was refused before, where `LLMLAB_STREAM_USAGE` forbids
@@ -49,9 +49,10 @@ def asked_for_usage(request: Request, reader: MakesReader = ChatChunks) -> Reque
     keywords = request.keywords
     options: Mapping[str, Any] = keywords.get("stream_options") or {}
     extra_body: Mapping[str, Any] = keywords.get("extra_body") or {}
+    if "include_usage" in options or "stream_options" in extra_body or raw_mode(keywords) == "stream":
+        return request._replace(chunks=reader(hide_usage=False))
     kind = StreamKind(request.endpoint.host or request.endpoint.provider, request.model, tuple(extra_body))
-    decided = "include_usage" in options or "stream_options" in extra_body
-    if decided or raw_mode(keywords) == "stream" or kind in refusing or not asks_for_stream_usage():
+    if kind in refusing or not asks_for_stream_usage():
         return request._replace(chunks=reader(hide_usage=False))
     return request._replace(
         keywords={**keywords, "stream_options": {**options, "include_usage": True}},

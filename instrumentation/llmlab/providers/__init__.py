@@ -5,7 +5,7 @@ response reports, and what the chunks of a stream report. Everything else (patch
 sync and async) is shared. A provider module never imports its SDK, except for types, and knows no other provider.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
@@ -62,6 +62,20 @@ class ChunkReader(Protocol):
     def reply(self) -> Reply:
         """Return what the chunks reported so far; called when the stream has ended, however it ended."""
         ...
+
+
+class LoopingReader:
+    """A reader of chunks with a loop of its own, for a format most of whose chunks report nothing.
+
+    To look at such a chunk takes less than to call somebody who does. A reader that is derived from one with a loop
+    inherits the loop too.
+    """
+
+    __slots__ = ()
+
+    def pass_on(self, stream: Iterable[Any]) -> Iterator[Any]:
+        """Yield the chunks that the caller may see, and take note of all. Only what the stream raises is raised."""
+        raise NotImplementedError
 
 
 class Request(NamedTuple):
