@@ -17,7 +17,7 @@ export LLMLAB_MAKE_GOALS := $(MAKECMDGOALS)
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
-		printf '  make %-15s %s\n' "$$name" "$$text"; done
+		printf '  make %-18s %s\n' "$$name" "$$text"; done
 
 demo: $(READY) ## Run an application, an exporter and a local provider; ARGS=--once ends by itself
 	@PYTHONPATH=examples $(BIN)/python -m demo $(ARGS)
