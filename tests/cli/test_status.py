@@ -222,3 +222,31 @@ def test_what_is_no_url_is_said(exporter: Exporter) -> None:
     shown = exporter.run("status", "--url", "ftp://somewhere")
     assert shown.returncode == 1
     assert shown.stderr.startswith("error: ftp://somewhere is not a URL")
+
+
+def test_sums_of_one_exporter_are_not_taken_for_those_of_all(exporter: Exporter) -> None:
+    budget = {
+        "name": "monthly",
+        "period": "month",
+        "time_zone": "UTC",
+        "scope": {},
+        "thresholds": [50, 80, 100],
+        "limit": 10,
+        "spent": 2.5,
+        "percentage": 25.0,
+        "left": 7.5,
+        "alert": False,
+        "reached": [],
+        "since": None,
+        "unpriced_requests": 0,
+        "unattributed_requests": 0,
+        "is_lower_bound": False,
+        "days_left": 9.4,
+        "forecast": None,
+    }
+    alone = {"budget_status": {"budget": 10, "spent": 2.5, "percentage": 25.0, "alert": False}}
+    said = "budgets count the calls of all"
+    exporter.answers("busy", budgets=[budget | {"shared": None}], **alone)
+    assert said not in exporter.run("status").stdout
+    exporter.answers("busy", budgets=[budget | {"shared": {"doubts": [], "oldest_part_s": 0.4}}], **alone)
+    assert said in exporter.run("status").stdout

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from llmlab.cli.dollars import dollars
+from llmlab.cli.dollars import calls, dollars
 
 _PIPE_WIDTH = 200
 _BAR_COLUMNS = (24, 16, 10, 6, 0)
@@ -108,7 +108,7 @@ def exporters(answer: dict[str, Any]) -> str:
 
 
 def _part(part: dict[str, Any]) -> str:
-    return f"    {part['budget']}: {dollars(part['spent'])} in {part['requests']:,} calls"
+    return f"    {part['budget']}: {dollars(part['spent'])} in {calls(part['requests'])}"
 
 
 def table(budgets: Sequence[Standing], console: Console) -> Table:

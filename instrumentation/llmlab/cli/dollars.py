@@ -49,3 +49,8 @@ def percent(part: Decimal | int | None, whole: Decimal | int) -> str:
 def _round(number: Decimal, last_digit: int) -> Decimal:
     """Round half even at a power of ten."""
     return number.quantize(Decimal(1).scaleb(last_digit), context=_EXACT)
+
+
+def calls(count: int) -> str:
+    """Write a number of calls."""
+    return "1 call" if count == 1 else f"{count:,} calls"

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from llmlab.cli.dollars import UNPRICED, dollars
+from llmlab.cli.dollars import UNPRICED, calls, dollars
 from llmlab.cli.reprice_client import Job, ModelSums, Sums
 
 _PIPE_WIDTH = 200
@@ -56,28 +56,24 @@ def _notes(job: Job, *, dry_run: bool) -> Iterator[Text]:
         f": {dollars(total['old_spend'])} -> {dollars(total['new_spend'])} ({_signed(total['difference']).plain})",
     )
     if total["newly_priced"]:
-        yield Text(f"{_calls(total['newly_priced'])} had no known price before")
+        yield Text(f"{calls(total['newly_priced'])} had no known price before")
     if total["recomputed"]:
         kept = "would keep" if dry_run else "kept"
         yield Text(
-            f"of these, {_calls(total['recomputed'])} {kept} the provider's cost; what is computed beside it differs"
+            f"of these, {calls(total['recomputed'])} {kept} the provider's cost; what is computed beside it differs"
         )
     if total["no_longer_priced"]:
-        yield Text(f"{_calls(total['no_longer_priced'])} lost a price that is not known any more", "yellow")
+        yield Text(f"{calls(total['no_longer_priced'])} lost a price that is not known any more", "yellow")
     if total["still_unpriced"]:
         still = [sums for sums in job["by_model"] if sums["still_unpriced"]]
         names = ", ".join(f"{_name(sums)} ({sums['still_unpriced']:,})" for sums in still[:5])
-        yield Text(f"still without a known price: {_calls(total['still_unpriced'])}, {names}", "yellow")
+        yield Text(f"still without a known price: {calls(total['still_unpriced'])}, {names}", "yellow")
     if job["state"] == "cancelled":
         yield Text("cancelled: what is done stays; the same command does the rest", "yellow")
     elif dry_run:
         yield Text("nothing was changed (--dry-run)", "dim")
     elif total["changed"]:
         yield Text(f"change {job['id']}; old values are kept in llm_call_versions", "dim")
-
-
-def _calls(count: int) -> str:
-    return "1 call" if count == 1 else f"{count:,} calls"
 
 
 def _name(sums: ModelSums) -> str:

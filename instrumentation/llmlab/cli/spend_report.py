@@ -10,7 +10,7 @@ from rich.text import Text
 
 from llmlab.cli.budget_report import bar, floored, warnings
 from llmlab.cli.budget_report import table as budget_table
-from llmlab.cli.dollars import UNPRICED, dollars, percent, tokens
+from llmlab.cli.dollars import UNPRICED, calls, dollars, percent, tokens
 from llmlab.cli.exporter_client import Amount, BudgetStatus, ModelSpend, Rate, Summary
 from llmlab.cli.sizes import size
 
@@ -52,7 +52,7 @@ def _sums(summary: Summary, console: Console) -> Text:
         amount = _money(period["spend"], "bold")
         unpriced = f", {period['unpriced_requests']:,} of them unpriced" if period["unpriced_requests"] else ""
         lines.append(f"{name:<{_NAME_COLUMNS}}").append(" " * (column - len(amount))).append_text(amount)
-        lines.append(f"  {_calls(period['requests'])}{unpriced}\n", "dim")
+        lines.append(f"  {calls(period['requests'])}{unpriced}\n", "dim")
     if (status := summary.get("budget_status")) and len(summary.get("budgets", [])) <= 1:
         lines.append_text(_budget_line(status, console))
     return lines
@@ -139,13 +139,17 @@ def _together(provider: str, spend: Amount, models: list[ModelSpend]) -> ModelSp
 
 def _notes(summary: Summary) -> Iterator[Text]:
     """Say what the numbers above leave out."""
+    if any(budget.get("shared") for budget in summary.get("budgets", [])):
+        yield Text(
+            "The sums are those of this exporter; budgets count the calls of all: llmlab budget exporters\n", "dim"
+        )
     unpriced = summary["unpriced"]
     if unpriced["requests"]:
         named = [f"{each['model'] or 'unknown'} ({each['requests']:,})" for each in unpriced["models"]]
         more = len(named) - _MODELS_NAMED
         models = ", ".join(named[:_MODELS_NAMED]) + (f" and {more} more" if more > 0 else "")
         verbs = "has no known price and counts" if unpriced["requests"] == 1 else "have no known price and count"
-        yield Text(f"{_calls(unpriced['requests'])} {verbs} in no sum: {models}\n", "yellow")
+        yield Text(f"{calls(unpriced['requests'])} {verbs} in no sum: {models}\n", "yellow")
     yield from _sampling(summary)
     pending: int = summary["pipeline"].get("pending_rows", 0)
     rejected: int = sum(summary["pipeline"].get("rejected", {}).values())
@@ -157,7 +161,7 @@ def _notes(summary: Summary) -> Iterator[Text]:
     yield Text(f"exporter: {state}{refused}{again}", "dim")
     if buried := summary["pipeline"].get("dead_letters", 0):
         verb = "was refused by the store and is" if buried == 1 else "were refused by the store and are"
-        yield Text(f"{_calls(buried)} {verb} missing from the single calls: llmlab dead-letters list", "yellow")
+        yield Text(f"{calls(buried)} {verb} missing from the single calls: llmlab dead-letters list", "yellow")
     if disk := summary["pipeline"].get("disk"):
         yield from _disk(disk)
 
@@ -175,7 +179,7 @@ def _sampling(summary: Summary) -> Iterator[Text]:
         lines.append("If what was left out is like what was sent:\n", "")
         for key, name in (*_PERIODS.items(), ("window", f"{summary['window']['days']} days")):
             period = extrapolated["periods"][key]
-            lines.append(f"{name:<{_NAME_COLUMNS}}about {dollars(period['spend'])}  {_calls(period['requests'])}\n", "")
+            lines.append(f"{name:<{_NAME_COLUMNS}}about {dollars(period['spend'])}  {calls(period['requests'])}\n", "")
     yield lines
 
 
@@ -196,7 +200,3 @@ def _disk(disk: dict[str, int | None]) -> Iterator[Text]:
 def _money(amount: Amount, style: str) -> Text:
     text = dollars(amount)
     return Text(text, "yellow" if text == UNPRICED else style)
-
-
-def _calls(count: int) -> str:
-    return "1 call" if count == 1 else f"{count:,} calls"
