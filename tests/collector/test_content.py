@@ -27,6 +27,12 @@ SECRETS = (b"Hello from", b"You are a helpful", b"Say hello", b"Weather in Paris
 """Words of the prompts, answers, tool calls and errors in the recordings."""
 
 
+PRINTED = (
+    "ChatCompletion(id='r1', choices=[Choice(finish_reason='stop'{middle})], model='m', "
+    "service_tier='default', usage=CompletionUsage(prompt_tokens=1))"
+)
+
+
 class Passage:
     """A collector and what comes out of it."""
 
@@ -118,6 +124,19 @@ def test_messages_of_errors_stay_behind(passage: Passage) -> None:
     ("key", "value", "kept"),
     [
         ("output.value", {"id": "r1", "choices": ["secret"], "usage": {"n": 1}}, {"id": "r1", "usage": {"n": 1}}),
+        (
+            "gen_ai.completion",
+            {"id": "r1", "choices": [{"finish_reason": "stop", "message": "secret"}, "secret"]},
+            {"choices": [{"finish_reason": "stop"}], "id": "r1"},
+        ),
+        (
+            "output.value",
+            {"raw": PRINTED.format(middle=", message=M(content='secret')")},
+            {"raw": PRINTED.format(middle="")},
+        ),
+        ("output.value", {"raw": PRINTED.format(middle="") + "secret"}, {}),
+        ("output.value", {"raw": "secret"}, {}),
+        ("braintrust.metadata", {"model": "m", "messages": ["secret"]}, {"model": "m"}),
         ("output.value", {"generations": [["secret"]], "llm_output": "secret"}, {}),
         ("output.value", {"generations": "secret", "llm_output": {"secret": 1}}, {"llm_output": {}}),
         (
