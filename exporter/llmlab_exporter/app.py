@@ -1,18 +1,14 @@
 """Puts the exporter together, runs it, and takes it down in order. The only module that knows all others."""
 
 import asyncio
-import contextlib
-import importlib
 import json
 import signal
 import socket
-import sqlite3
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc.aio
-import uvicorn
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
@@ -30,21 +26,20 @@ from llmlab_exporter.api import (
 )
 from llmlab_exporter.api import reprice as reprice_api
 from llmlab_exporter.budgets.collector import BudgetsCollector
-from llmlab_exporter.budgets.registry import Budgets, UnusableFile
-from llmlab_exporter.budgets.shared.board import Board
 from llmlab_exporter.budgets.shared.collector import SharingCollector
 from llmlab_exporter.budgets.shared.others import Others
 from llmlab_exporter.budgets.shared.sharing import Sharing, presence_of
 from llmlab_exporter.budgets.tracker import Tracker
-from llmlab_exporter.config import Config, StartupError
+from llmlab_exporter.condition import Condition
+from llmlab_exporter.config import Config
 from llmlab_exporter.datadir import DataDir
 from llmlab_exporter.disk import Disk
 from llmlab_exporter.late import Late
-from llmlab_exporter.ledger.book import Book
 from llmlab_exporter.ledger.recent import Limits
-from llmlab_exporter.ledger.schema import LedgerTooNew
 from llmlab_exporter.ledger.summary import Summary
 from llmlab_exporter.ledger.writer import Writer
+from llmlab_exporter.listening import bind, bind_sql, port_of, port_taken, web_server
+from llmlab_exporter.opening import open_board, open_budgets, open_ledger
 from llmlab_exporter.pipeline import Pipeline
 from llmlab_exporter.price_files import PriceFiles, catalogue_path
 from llmlab_exporter.price_metrics import PricesCollector
@@ -52,7 +47,6 @@ from llmlab_exporter.receive import grpc as otlp_grpc
 from llmlab_exporter.receive import http as otlp_http
 from llmlab_exporter.receive.admission import Admission
 from llmlab_exporter.receive.door import Door
-from llmlab_exporter.receive.refusal import Busy, DiskFull
 from llmlab_exporter.reprice.job import Repricer
 from llmlab_exporter.sql.access import write_engine_config
 from llmlab_exporter.sql.http import SqlEndpoint
@@ -63,11 +57,8 @@ from llmlab_exporter.store.flusher import Flusher
 from llmlab_exporter.store.retention import set_retention
 from llmlab_exporter.store.store import Store, open_embedded, open_server
 from llmlab_exporter.telemetry import Telemetry
-from llmlab_exporter.watched_file import Watcher
+from llmlab_exporter.watcher import Watcher
 from llmlab_exporter.window import Window
-
-SQL_PORT = 8123
-"""ClickHouse's own port for HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +78,10 @@ class Exporter:
         self._config = config
         self._prices = PriceFiles(config.prices, catalogue_path(data.path))
         remembered = Limits(config.window_calls, config.window_s)
-        self._book = _open_ledger(data.ledger, remembered)
+        self._book = open_ledger(data.ledger, remembered)
         self._window = Window(self._prices.pricer, remembered)
         self._writer = Writer(self._book, self._window)
-        self._budgets = _open_budgets(config.budgets, self._book, self._writer)
+        self._budgets = open_budgets(config.budgets, self._book, self._writer)
         others = Others(data.other_exporters) if config.redis_url else None
         self._tracker = Tracker(self._budgets, data.ledger, self._book.totals.feed, self._writer, others=others)
         self._sharing = others and self._open_sharing(config.redis_url, others)
@@ -107,7 +98,17 @@ class Exporter:
         self._registry.register(metrics.LateCollector(late))
         self._pipeline = Pipeline(self._prices.pricer, self._writer, self._telemetry, late)
         self._repricer = Repricer(self._writer, lambda: self._flusher.store, self._prices.pricer, self._window)
-        self._admission = Admission(obstacle=self._obstacle)
+        self._condition = Condition(
+            book=self._book,
+            disk=self._disk,
+            flusher=self._flusher,
+            prices=self._prices,
+            budgets=self._budgets,
+            telemetry=self._telemetry,
+            max_pending_rows=config.max_pending_rows,
+            is_embedded=not config.clickhouse_url,
+        )
+        self._admission = Admission(obstacle=self._condition.obstacle)
         self._summary = Summary(data.ledger)
         self._sql = None if config.clickhouse_url else self._open_sql(data)
         metrics.register(
@@ -127,10 +128,10 @@ class Exporter:
         """
         stop = _stop_signal()
         grpc_server, grpc_port = self._grpc_server()
-        http_socket = _bind(self._config.host, self._config.http_port)
-        http_server = _web_server(self._web_app())
-        sql_socket = self._sql and _bind_sql(self._config.host, self._config.sql_port)
-        sql_server = self._sql and _web_server(self._sql.app())
+        http_socket = bind(self._config.host, self._config.http_port)
+        http_server = web_server(self._web_app())
+        sql_socket = self._sql and bind_sql(self._config.host, self._config.sql_port)
+        sql_server = self._sql and web_server(self._sql.app())
         await self._pipeline.warm_up()
         await asyncio.to_thread(self._window.recall, self._book.recent.payloads())
         self._writer.start()
@@ -144,7 +145,7 @@ class Exporter:
         serving = [await http_server.start_on(http_socket)]
         if sql_server and sql_socket:
             serving.append(await sql_server.start_on(sql_socket))
-        started(Ports(grpc_port, _port(http_socket), sql_socket and _port(sql_socket)))
+        started(Ports(grpc_port, port_of(http_socket), sql_socket and port_of(sql_socket)))
         await stop.wait()
         self._admission.draining = True
         await grpc_server.stop(grace=5)
@@ -187,7 +188,7 @@ class Exporter:
 
     def _open_sharing(self, url: str, others: Others) -> Sharing:
         own = presence_of(self._book.ledger_id, socket.gethostname())
-        return Sharing(_open_board(url), own, self._budgets, self._tracker, others)
+        return Sharing(open_board(url), own, self._budgets, self._tracker, others)
 
     def _grpc_server(self) -> tuple[grpc.aio.Server, int]:
         config = self._config
@@ -196,14 +197,14 @@ class Exporter:
         try:
             return otlp_grpc.server(door, self._telemetry, address, config.max_body_bytes)
         except otlp_grpc.PortUnavailable as error:
-            raise _port_taken(config.host, config.grpc_port, "--grpc-port") from error
+            raise port_taken(config.host, config.grpc_port, "--grpc-port") from error
 
     def _web_app(self) -> Starlette:
         door = Door("http", self._pipeline, self._admission, self._telemetry)
         return Starlette(
             routes=[
                 *otlp_http.routes(door, self._telemetry, self._config.max_body_bytes),
-                *costs.routes(self._summary, self._pipeline_state, self._prices_label, self._tracker.statuses),
+                *costs.routes(self._summary, self._condition.pipeline, self._prices.label, self._tracker.statuses),
                 *budgets.routes(self._budgets, self._tracker),
                 *budget_exporters.routes(self._sharing, self._tracker),
                 *calls.routes(lambda: self._flusher.store),
@@ -212,59 +213,12 @@ class Exporter:
                 *prune.routes(lambda: self._flusher.store, self._writer),
                 *events.routes(self._pipeline, self._not_ready),
                 *recommendations.routes(tuple),  # no advice is computed yet
-                *health.routes(self._registry, self._not_ready, self._details),
+                *health.routes(self._registry, self._not_ready, self._condition.details),
             ]
         )
 
-    def _obstacle(self) -> Busy | None:
-        if problem := self._disk.problem:
-            return DiskFull(problem)
-        pending = self._book.outbox.rows
-        if pending < self._config.max_pending_rows:
-            return None
-        return Busy(
-            f"{pending} calls wait for the store ({self._flusher.error or 'it is behind'}); try again in a second"
-        )
-
     def _not_ready(self) -> str:
-        return "shutting down" if self._admission.draining else str(self._obstacle() or "")
-
-    def _details(self) -> dict[str, object]:
-        store = "embedded" if not self._config.clickhouse_url else "server"
-        return {
-            "store": {
-                "kind": store,
-                "pending_rows": self._book.outbox.rows,
-                "dead_letters": self._book.dead_letters.rows,
-                "error": self._flusher.error or None,
-            },
-            "disk": self._disk_use(),
-            "prices": self._prices.details(),
-            "budgets": self._budgets.details(),
-        }
-
-    def _prices_label(self) -> str:
-        book = self._prices.pricer.book
-        return ", ".join(filter(None, (book.own.label, book.catalogue.label)))
-
-    def _pipeline_state(self) -> dict[str, object]:
-        return {
-            "pending_rows": self._book.outbox.rows,
-            "duplicates": {"redelivered": self._book.redelivered, **self._book.duplicates.by_rule},
-            "corrections": self._book.duplicates.corrections,
-            "rejected": self._telemetry.rejected_by_reason(),
-            "store_error": self._flusher.error or None,
-            "dead_letters": self._book.dead_letters.rows,
-            "disk": self._disk_use(),
-        }
-
-    def _disk_use(self) -> dict[str, object]:
-        return {
-            "ledger_bytes": self._disk.ledger_bytes,
-            "store_bytes": self._flusher.store_bytes,
-            "free_bytes": self._disk.free_bytes,
-            "min_free_bytes": self._disk.min_free_bytes,
-        }
+        return "shutting down" if self._admission.draining else str(self._condition.obstacle() or "")
 
 
 def serve(config: Config, started: Callable[[Ports], None]) -> None:
@@ -282,122 +236,12 @@ def serve(config: Config, started: Callable[[Ports], None]) -> None:
         asyncio.run(Exporter(config, data).run(ready))
 
 
-_UNUSABLE = {
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_PERM,
-}
-"""What SQLite says of a file, and not of a statement of ours."""
-
-
-def _open_budgets(path: Path | None, book: Book, writer: Writer) -> Budgets:
-    try:
-        return Budgets(path, book, writer)
-    except UnusableFile as error:
-        raise StartupError(str(error), "correct the file, or start without --budgets") from error
-
-
-def _open_board(url: str) -> Board:
-    try:
-        # Not imported above: Redis is an extra, which those do not have who run one exporter.
-        module = importlib.import_module("llmlab_exporter.budgets.shared.redis_board")
-    except ImportError as error:
-        raise StartupError(
-            f"sharing budgets needs the Redis client ({error})", "pip install 'llmlab[server,redis]'"
-        ) from error
-    try:
-        return module.RedisBoard(url)
-    except ValueError as error:
-        raise StartupError(
-            f"the URL of Redis cannot be used: {error}", "write redis://:password@host:6379/0, or rediss:// for TLS"
-        ) from error
-
-
-def _open_ledger(path: Path, remembered: Limits) -> Book:
-    try:
-        return Book(path, remembered)
-    except LedgerTooNew as error:
-        raise StartupError(
-            f"{path} was written by a later LLMLab: {error}",
-            "start that one, or name another directory with --data DIR",
-        ) from error
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in _UNUSABLE:  # the lower byte is the kind of error
-            raise
-        raise StartupError(
-            f"the ledger {path} cannot be opened: {error}",
-            "repair its disk or restore it from a backup; moved away, sums begin anew, and stored calls stay",
-        ) from error
-
-
-class _QuietServer(uvicorn.Server):
-    """Uvicorn without signal handlers of its own: the exporter drains in its own order."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-    async def start_on(self, bound: socket.socket) -> asyncio.Task[None]:
-        """Serve in a task, and return it once connections are accepted."""
-        serving = asyncio.create_task(self.serve(sockets=[bound]))
-        await self.listening.wait()
-        return serving
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-
-def _web_server(app: Starlette) -> _QuietServer:
-    return _QuietServer(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
-
-
 def _stop_signal() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
-
-
-def _bind_sql(host: str, port: int | None) -> socket.socket:
-    """Bind the port that was asked for, or ClickHouse's own, or any: another ClickHouse may be here."""
-    if port is not None:
-        return _bind(host, port, "--sql-port")
-    try:
-        return _bind(host, SQL_PORT, "--sql-port")
-    except StartupError:
-        return _bind(host, 0, "--sql-port")
-
-
-def _port(bound: socket.socket) -> int:
-    return bound.getsockname()[1]
-
-
-def _bind(host: str, port: int, option: str = "--http-port") -> socket.socket:
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise _port_taken(host, port, option) from error
-    return bound
-
-
-def _port_taken(host: str, port: int, option: str) -> StartupError:
-    return StartupError(
-        f"port {port} on {host} cannot be used: something else listens there",
-        f"stop it, or choose another port with {option} ({option} 0 picks a free one)",
-    )
 
 
 def _write_ports(path: Path, ports: Ports) -> None:

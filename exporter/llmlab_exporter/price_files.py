@@ -13,7 +13,8 @@ from llmlab.pricing.catalogue.published import read_published
 from llmlab.pricing.catalogue.user_file import read_user_file
 from llmlab.pricing.pricer import Pricer
 from llmlab_exporter.config import StartupError
-from llmlab_exporter.watched_file import WatchedFile, Watcher, look_at
+from llmlab_exporter.watched_file import WatchedFile, look_at
+from llmlab_exporter.watcher import Watcher
 
 
 def catalogue_path(data: Path) -> Path:
@@ -60,6 +61,11 @@ class PriceFiles:
         changes = (self._look_at_own(), self._look_at_fetched())
         if any(changes):
             self.pricer.use(PriceBook(self.catalogue, self._own_prices))
+
+    def label(self) -> str:
+        """Name the price lists in use, the user's own first."""
+        book = self.pricer.book
+        return ", ".join(filter(None, (book.own.label, book.catalogue.label)))
 
     def details(self) -> dict[str, object]:
         """Say which prices apply, for `/readyz`."""

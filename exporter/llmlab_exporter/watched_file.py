@@ -1,19 +1,16 @@
-"""Files that are followed while the exporter runs: each is looked at every two seconds, and read when it was written.
+"""Files that are followed while the exporter runs: each is looked at by a `Watcher`, and read when it was written.
 
 Inode, size and time of change tell whether it was. A file that cannot be used changes nothing: what was read before it
 stays in use, and the log, a metric and `/readyz` say so.
 """
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from llmlab.pricing.catalogue.sheet import PriceListError, Problem
-
-POLL_S = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -88,30 +85,3 @@ def look_at(file: WatchedFile[T], content: str, otherwise: str) -> bool:
     elif changed and file.value is not None:
         _log.info("%s read from %s", content, file.path)
     return changed
-
-
-class Watcher:
-    """A thread that looks at things again and again."""
-
-    def __init__(self, name: str, *looks: Callable[[], object]) -> None:
-        self._looks = looks
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Begin to watch."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End watching."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stopping.wait(POLL_S):
-            for look in self._looks:
-                try:
-                    look()
-                except Exception:  # noqa: BLE001 - logged with its traceback: watching must go on
-                    _log.exception("%s failed; trying again in %s s", self._thread.name, POLL_S)

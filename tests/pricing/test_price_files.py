@@ -122,8 +122,7 @@ def test_a_broken_fetched_catalogue_leaves_the_bundled_one_in_use(tmp_path: Path
     assert files.details()["catalogue_error"]
 
 
-def test_the_files_are_watched_while_running(files: PriceFiles, prices: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("llmlab_exporter.watched_file.POLL_S", 0.01)
+def test_the_files_are_watched_while_running(files: PriceFiles, prices: Path):
     files.start()
     try:
         prices.write_text(PRICE.format("9.5"))

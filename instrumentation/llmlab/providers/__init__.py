@@ -5,6 +5,7 @@ response reports, and what the chunks of a stream report. Everything else (patch
 sync and async) is shared. A provider module never imports its SDK, except for types, and knows no other provider.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -64,7 +65,7 @@ class ChunkReader(Protocol):
         ...
 
 
-class LoopingReader:
+class LoopingReader(ABC):
     """A reader of chunks with a loop of its own, for a format most of whose chunks report nothing.
 
     To look at such a chunk takes less than to call somebody who does. A reader that is derived from one with a loop
@@ -73,9 +74,10 @@ class LoopingReader:
 
     __slots__ = ()
 
+    @abstractmethod
     def pass_on(self, stream: Iterable[Any]) -> Iterator[Any]:
         """Yield the chunks that the caller may see, and take note of all. Only what the stream raises is raised."""
-        raise NotImplementedError
+        ...
 
 
 class Request(NamedTuple):

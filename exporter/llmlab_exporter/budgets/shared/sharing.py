@@ -18,6 +18,7 @@ from llmlab_exporter.budgets.shared.presence import GONE, KEEP_S, REMOVED, RUNNI
 from llmlab_exporter.budgets.shared.records import SharedRecords
 from llmlab_exporter.budgets.shared.share import Share, dump, dump_hours
 from llmlab_exporter.budgets.tracker import Tracker
+from llmlab_exporter.watcher import Watcher
 
 INTERVAL_S = 1.0
 CLAIM_S = 3.0
@@ -61,8 +62,7 @@ class Sharing:
         self._differs_since: float | None = None
         self._taken_since: float | None = None
         self._turn = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="llmlab-sharing", daemon=True)
+        self._watcher = Watcher("llmlab-sharing", self.share, every_s=INTERVAL_S)
         self.failures = 0
         """How often Redis or the ledger did not answer."""
         self.differing_files: tuple[str, ...] = ()
@@ -80,13 +80,11 @@ class Sharing:
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self._watcher.start()
 
     def stop(self) -> None:
         """End, and say that what was published is all. The ledger must not take anything any more, and still run."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._watcher.stop()
         self._own = self._own._replace(state=STOPPED)
         self.share()
         self._board.close()
@@ -129,11 +127,6 @@ class Sharing:
             self._board.mark(found._replace(state=GONE if counts else REMOVED))
         self.share()
         return True
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self.share()
-            self._stopping.wait(INTERVAL_S)
 
     def _hear(self, look: Look) -> None:
         before = self._others.known
