@@ -49,8 +49,9 @@ class SpendCollector(Collector):
         priced = _priced(by_series)
         held = self._new.held(self._book.totals.created_at.copy())
         shown = {series: Tally() if series in held else tally for series, tally in by_series.items()}
-        yield _cost(shown, priced, self._new.held_costs(priced), examples)
-        yield from _spend(shown)
+        by_spender = _merged(shown)
+        yield _cost(by_spender, priced, self._new.held_costs(priced), examples)
+        yield from _spend(by_spender)
         yield _requests(shown)
         yield _durations(shown, examples)
 
@@ -175,6 +176,7 @@ def exposed(by_series: dict[Series, Tally]) -> tuple[dict[Series, Tally], int]:
 
 
 def _merged(by_series: dict[Series, Tally]) -> dict[Spender, Tally]:
+    """Add series up over their outcome: a call costs what it costs, however it ended."""
     merged: dict[Spender, Tally] = {}
     for series, tally in by_series.items():
         merged.setdefault(series[:-1], Tally()).add(tally)
@@ -187,11 +189,11 @@ def _priced(by_series: dict[Series, Tally]) -> set[Spender]:
 
 
 def _cost(
-    shown: dict[Series, Tally], priced: set[Spender], held: set[Spender], examples: dict[Series, Example]
+    by_spender: dict[Spender, Tally], priced: set[Spender], held: set[Spender], examples: dict[Series, Example]
 ) -> Metric:
     cost = CounterMetricFamily("llm_cost_usd", "Cost of calls whose price is known, in USD.", labels=_LABELS)
     example_of: dict[Spender, Example] = {series[:-1]: example for series, example in examples.items()}
-    for spender, tally in _merged(shown).items():
+    for spender, tally in by_spender.items():
         if spender in priced:
             example = example_of.get(spender)
             exemplar = example.of_cost() if example and tally.cost_yocto else None
@@ -199,10 +201,10 @@ def _cost(
     return cost
 
 
-def _spend(shown: dict[Series, Tally]) -> Iterable[Metric]:
+def _spend(by_spender: dict[Spender, Tally]) -> Iterable[Metric]:
     unpriced = CounterMetricFamily("llm_unpriced_requests", "Calls whose cost is unknown.", labels=_LABELS)
     tokens = CounterMetricFamily("llm_tokens", "Tokens as reported.", labels=(*_LABELS, "token_type"))
-    for labels, tally in _merged(shown).items():
+    for labels, tally in by_spender.items():
         unpriced.add_metric(labels, tally.unpriced)
         for kind in _TOKEN_TYPES:
             tokens.add_metric((*labels, kind), getattr(tally, kind))
