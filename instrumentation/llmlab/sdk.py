@@ -81,7 +81,7 @@ def track_call(
             ReportedCall(
                 provider=provider,
                 model=model,
-                reply=Reply(id=response_id, usage=usage, tier=tier),
+                reply=Reply(id=response_id, tier=tier).with_usage(usage),
                 tags={**current_tags(), **tags_of(metadata or {})},
                 started_ns=ended_ns - int(duration_s * 1e9),
                 ended_ns=ended_ns,

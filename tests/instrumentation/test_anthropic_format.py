@@ -50,7 +50,7 @@ def test_fields_that_the_sdk_does_not_know_yet_are_read() -> None:
 
 
 def test_an_answer_of_another_api_is_no_usage() -> None:
-    assert read_message({"type": "unknown"}).usage is NO_USAGE
+    assert read_message({"type": "unknown"}).usage == NO_USAGE
 
 
 def event(kind: str, **fields: Any) -> SimpleNamespace:
@@ -100,7 +100,7 @@ class TestEvents:
         assert events.reply().ended is False
 
     def test_before_the_first_event_nothing_is_known(self) -> None:
-        assert MessageEvents().reply().usage is NO_USAGE
+        assert MessageEvents().reply().usage == NO_USAGE
 
     def test_a_model_that_takes_over_is_the_one_that_served(self) -> None:
         events = MessageEvents()

@@ -41,8 +41,8 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemoryMetricReader]:
     ("owner", "name", "step"),
     [
         (attributes, "of_request", "begin to record a call of openai"),
-        (attributes, "of_reply", "read a response"),
-        (openai_format, "read_usage", "read a response"),
+        (attributes, "of_outcome", "read a response"),
+        (openai_format, "read_counts", "read a response"),
     ],
 )
 def test_a_plain_call_goes_on(
@@ -74,7 +74,7 @@ def test_a_stream_goes_on(
 def test_a_reply_that_cannot_be_read_still_ends_the_span(
     client: openai.OpenAI, spans: Spans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openai_format, "read_usage", fail)
+    monkeypatch.setattr(openai_format, "read_counts", fail)
     client.chat.completions.create(**CHAT)
     assert spans.one().end_time is not None
     assert not spans.usage()

@@ -1,6 +1,6 @@
 """Reading OpenAI's format, as OpenAI and the hosts that imitate it write it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
+from llmlab.capture.recording import Recording
 from llmlab.formats.openai import ChatChunks, PlainChatChunks, read_completion, read_usage
 from llmlab.usage import NO_USAGE, Usage, contradictions
 
@@ -128,6 +129,21 @@ STREAMS: dict[str, Callable[[], list[ChatCompletionChunk]]] = {
 }
 
 
+class Settled(Recording):
+    """Takes note of what a recording is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self._open = []
+
+    def first_chunk(self, after_s: float | None = None) -> None:
+        assert after_s is None
+        self.said.append("first chunk")
+
+    def settle_stream(self, *, complete: bool = False, error: BaseException | None = None) -> None:
+        self.said.append("complete" if complete else repr(error))
+
+
 @pytest.mark.parametrize("hide_usage", [True, False])
 @pytest.mark.parametrize("made", STREAMS.values(), ids=STREAMS)
 def test_a_stream_passes_as_it_does_chunk_by_chunk(
@@ -135,13 +151,26 @@ def test_a_stream_passes_as_it_does_chunk_by_chunk(
 ) -> None:
     one_by_one, in_a_loop = ChatChunks(hide_usage=hide_usage), PlainChatChunks(hide_usage=hide_usage)
     seen = [each for each in made() if not one_by_one.read(each)]
-    passed = list(in_a_loop.pass_on(made()))
+    settled = Settled()
+    passed = list(in_a_loop.pass_on(made(), settled))
+    assert settled.said == (["first chunk"] if made() else []) + ["complete"]
     assert [each.to_dict() for each in passed] == [each.to_dict() for each in seen]
     assert in_a_loop.reply() == one_by_one.reply()
+
+
+def test_a_stream_that_breaks_is_settled_with_its_error() -> None:
+    def made() -> Iterator[ChatCompletionChunk]:
+        yield chunk(**said())
+        raise TimeoutError
+
+    settled = Settled()
+    with pytest.raises(TimeoutError):
+        list(PlainChatChunks(hide_usage=False).pass_on(made(), settled))
+    assert settled.said == ["first chunk", "TimeoutError()"]
 
 
 def test_a_chunk_that_cannot_be_read_is_passed_on(caplog: pytest.LogCaptureFixture) -> None:
     odd: list[Any] = [chunk(**said()), "no chunk", chunk(**said("stop"))]
     chunks = PlainChatChunks(hide_usage=True)
-    assert list(chunks.pass_on(odd)) == odd
+    assert list(chunks.pass_on(odd, Settled())) == odd
     assert chunks.reply().finish_reasons == ("stop",)

@@ -35,7 +35,7 @@ class Cumulative:
         return False
 
     def reply(self) -> Reply:
-        return Reply(usage=Usage(output=self._tokens))
+        return Reply().with_usage(Usage(output=self._tokens))
 
 
 def plain_request(_client: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
@@ -60,7 +60,7 @@ def in_entry(result: Any, wrap: Callable[[Any], Any]) -> Any:
 
 
 def read_answer(answer: odd_sdk.Answer) -> Reply:
-    return Reply(usage=Usage(output=answer.tokens))
+    return Reply().with_usage(Usage(output=answer.tokens))
 
 
 MODULE = odd_sdk.__name__

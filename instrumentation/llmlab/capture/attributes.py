@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from llmlab import semconv
-from llmlab.usage import Usage
+from llmlab.counts import MEASURED
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from llmlab.providers import Reply, Request
 
-_PLAIN = (int, float, str)
-_USAGE_NAMES = tuple(semconv.USAGE_ATTRIBUTES[field] for field in Usage._fields)
+PLAIN = (int, float, str)
+"""What the value of a parameter may be. The others are None or one of the SDK's markers."""
+_LEAST_ERROR_STATUS = 400
 
 
 def of_parameters(parameters: Mapping[str, Any], names: Mapping[str, str]) -> "dict[str, AttributeValue]":
@@ -20,7 +21,11 @@ def of_parameters(parameters: Mapping[str, Any], names: Mapping[str, str]) -> "d
 
     Those left out are None or one of the SDK's markers.
     """
-    return {names[name]: value for name, value in parameters.items() if name in names and isinstance(value, _PLAIN)}
+    attributes: dict[str, AttributeValue] = {}
+    for name, value in parameters.items():  # a comprehension would be one call more
+        if name in names and isinstance(value, PLAIN):
+            attributes[names[name]] = value
+    return attributes
 
 
 def of_request(request: "Request") -> "dict[str, AttributeValue]":
@@ -37,21 +42,49 @@ def of_request(request: "Request") -> "dict[str, AttributeValue]":
     return attributes
 
 
-def of_reply(reply: "Reply", tier_attribute: str) -> "dict[str, AttributeValue]":
-    """Return the attributes that the response or the stream gave. Counts of 0 are known and stay."""
-    attributes: dict[str, AttributeValue] = {
-        name: count for name, count in zip(_USAGE_NAMES, reply.usage, strict=True) if count is not None
-    }
-    if reply.model:
-        attributes[semconv.RESPONSE_MODEL] = reply.model
-    if reply.id:
-        attributes[semconv.RESPONSE_ID] = reply.id
-    if reply.finish_reasons:
-        attributes[semconv.RESPONSE_FINISH_REASONS] = reply.finish_reasons
-    if reply.tier:
-        attributes[tier_attribute] = reply.tier
+def of_outcome(
+    reply: "Reply",
+    tier_attribute: str,
+    *,
+    complete: bool = True,
+    error: BaseException | None = None,
+    first_chunk_s: float | None = None,
+) -> "dict[str, AttributeValue]":
+    """Return the attributes that are known after the call. Counts of 0 are known and stay.
+
+    `complete`: the call came to its own end, as far as anybody but the reply can tell. One function, because each call
+    pays for every function that it goes through.
+    """
+    attributes: dict[str, AttributeValue] = {**reply.counts}
+    for name, value in (
+        (semconv.RESPONSE_MODEL, reply.model),
+        (semconv.RESPONSE_ID, reply.id),
+        (semconv.RESPONSE_FINISH_REASONS, reply.finish_reasons),
+        (tier_attribute, reply.tier),
+    ):
+        if value:
+            attributes[name] = value  # noqa: PERF403 - a comprehension would be one call more
     if reply.cost_usd is not None:
         attributes[semconv.PROVIDER_COST_USD] = reply.cost_usd
     if reply.attributes:
         attributes.update(reply.attributes)
+    if not (complete if reply.ended is None else reply.ended):
+        if first_chunk_s is not None or not _is_refusal(error):
+            attributes[semconv.USAGE_SOURCE] = semconv.USAGE_PARTIAL
+    elif not MEASURED.isdisjoint(reply.counts):
+        attributes[semconv.USAGE_SOURCE] = semconv.USAGE_ESTIMATED if reply.is_estimated else semconv.USAGE_REPORTED
+    if first_chunk_s is not None:
+        attributes[semconv.RESPONSE_TIME_TO_FIRST_CHUNK_S] = first_chunk_s
+    if error is not None:
+        attributes[semconv.ERROR_TYPE] = type(error).__qualname__
     return attributes
+
+
+def _is_refusal(error: BaseException | None) -> bool:
+    """Say whether the provider answered with an error: some SDKs send the request when the stream is first read.
+
+    SDKs keep the HTTP status under one of three names.
+    """
+    response = getattr(error, "response", None)
+    found = (getattr(error, "status_code", None), getattr(error, "code", None), getattr(response, "status_code", None))
+    return any(isinstance(status, int) and status >= _LEAST_ERROR_STATUS for status in found)

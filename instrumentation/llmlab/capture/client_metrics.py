@@ -29,8 +29,7 @@ TOKEN_BOUNDS = tuple(4**power for power in range(14))
 ASK_EVERY_S = 0.1
 """An application that sets up its metrics after its first calls misses those of so many seconds at most."""
 
-_INPUT = {semconv.COUNT_TYPE: "input"}
-_OUTPUT = {semconv.COUNT_TYPE: "output"}
+_TOKENS_OF_KIND = {semconv.USAGE_ATTRIBUTES[kind]: kind for kind in ("input", "output")}
 
 _API = "opentelemetry.metrics"
 """Where the classes come from that stand for a provider until there is one. They record nothing."""
@@ -78,10 +77,9 @@ class ClientMetrics:
             self._first_chunk.record(first_chunk_s, attributes)
         if reply.is_estimated:  # by the conventions these histograms hold what the provider counted
             return
-        if reply.usage.input is not None:
-            self._tokens.record(reply.usage.input, {**attributes, **_INPUT})
-        if reply.usage.output is not None:
-            self._tokens.record(reply.usage.output, {**attributes, **_OUTPUT})
+        for name, kind in _TOKENS_OF_KIND.items():
+            if (tokens := reply.counts.get(name)) is not None:
+                self._tokens.record(tokens, {**attributes, semconv.COUNT_TYPE: kind})
 
     @cached_property
     def _meter(self) -> metrics.Meter:

@@ -19,6 +19,7 @@ from llmlab.capture.content_places import Places
 from llmlab.capture.events import Events
 from llmlab.capture.faults import Guard
 from llmlab.capture.recording import Recorder
+from llmlab.capture.replacing import Switch, is_replaced, replacement
 from llmlab.capture.wrapping import Wrapper, own_span_wrapper, wrapper
 from llmlab.providers import Call, Hook, Provider
 
@@ -61,7 +62,7 @@ class Installation:
         tracer = trace.get_tracer(scope, __version__, tracer_provider)
         self._recorder = Recorder(provider, tracer, ClientMetrics(scope, meter_provider))
         self._only_where = only_where
-        self._active = True
+        self._switch = Switch()
         self._places = _places(scope, logger_provider) if provider.content else None
         self._patches: list[Patch] = []
         for call in provider.calls:
@@ -77,14 +78,14 @@ class Installation:
         Where another library has wrapped our wrapper since, taking ours out would take theirs out too: it stays and
         only passes calls on.
         """
-        self._active = False
+        self._switch.is_on = False
         while self._patches:
             undo(self._patches.pop())
 
     def _instrument(self, call: Call, module: ModuleType) -> None:
         # An exception here would make the application's own import of the SDK fail.
         with Guard(f"instrument {self._provider.distribution} ({call.module}.{call.attribute})"):
-            if self._active and self._is_supported:
+            if self._switch.is_on and self._is_supported:
                 if self._places is not None:
                     call = with_content(call, self._provider.content, self._places)
                 around = wrapper(call, self._recorder)
@@ -92,12 +93,12 @@ class Installation:
 
     def _hook_into(self, hook: Hook, module: ModuleType) -> None:
         with Guard(f"hook into {self._provider.distribution} ({hook.module}.{hook.attribute})"):
-            if self._active and self._is_supported:
+            if self._switch.is_on and self._is_supported:
                 self._patch(module, hook.attribute, hook.wrapper(self._recorder), is_optional=hook.is_optional)
 
     def _replace_own_span(self, function: str, module: ModuleType) -> None:
         with Guard(f"replace the spans of {self._provider.distribution} ({module.__name__}.{function})"):
-            if self._active and self._is_supported:
+            if self._switch.is_on and self._is_supported:
                 self._patch(module, function, own_span_wrapper(self._recorder), is_optional=True)
 
     def _patch(self, module: ModuleType, path: str, around: Wrapper, *, is_optional: bool, closure: str = "") -> None:
@@ -117,15 +118,14 @@ class Installation:
         if known is not None:  # the module took the function from another one, where we had wrapped it already
             self._patches.append(known._replace(owner=owner, attribute=attribute))
             return
-        if self._only_where is not None and isinstance(original, wrapt.FunctionWrapper):
-            return
+        if self._only_where is not None:
+            if is_replaced(original):
+                return
+            around = _only_where(around, self._only_where)
         inherited = not isinstance(owner, CellType) and attribute not in vars(owner)
-        replacement = _replacement(original, around, self._is_wanted)
-        setattr(owner, attribute, replacement)
-        self._patches.append(Patch(owner, attribute, original, replacement, inherited))
-
-    def _is_wanted(self) -> bool:
-        return self._active and (self._only_where is None or self._only_where())
+        ours = replacement(original, around, self._switch, is_method=isinstance(owner, type))
+        setattr(owner, attribute, ours)
+        self._patches.append(Patch(owner, attribute, original, ours, inherited))
 
     @cached_property
     def _is_supported(self) -> bool:
@@ -183,8 +183,11 @@ def _of_method(around: Wrapper) -> Wrapper:
     return call
 
 
-def _replacement(original: Any, around: Wrapper, is_active: Callable[[], bool]) -> Any:
-    return wrapt.FunctionWrapper(original, around, enabled=is_active)
+def _only_where(around: Wrapper, is_there: Callable[[], bool]) -> Wrapper:
+    def call(original: Callable[..., Any], client: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        return around(original, client, args, keywords) if is_there() else original(*args, **keywords)
+
+    return call
 
 
 def undo(patch: Patch) -> None:

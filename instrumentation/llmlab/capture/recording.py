@@ -7,7 +7,7 @@ from opentelemetry import context, trace
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from llmlab import semconv
-from llmlab.attribution import tags_in
+from llmlab.attribution import tags_in, tags_of_environment
 from llmlab.capture import attributes
 from llmlab.capture.collector import settle_safely
 from llmlab.capture.faults import Guard, note
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Token
     from types import TracebackType
-
-    from opentelemetry.util.types import AttributeValue
 
     from llmlab.capture.client_metrics import ClientMetrics
     from llmlab.providers import Call, ChunkReader, Provider, Request
@@ -36,7 +34,6 @@ _RECORDED = context.create_key("llmlab.recorded")
 """Where OpenTelemetry keeps the current span. `set_span_in_context` would make one more copy for each call."""
 
 _NOTHING = Reply()
-_LEAST_ERROR_STATUS = 400
 
 _SETTLE = "settle a call"
 _settling = Guard(_SETTLE)
@@ -62,10 +59,13 @@ class Recorder:
             request = call.request(client, arguments, keywords)
             if request is None or (around and _is_told_outside(around, request)):
                 return None
-            return self._start(request, enclosed(around) if enclosing else around)
+            recording = self._start(request, enclosed(around) if enclosing else around)
         except Exception as error:  # noqa: BLE001 - noted; a Guard would cost every call
             note(error, self._step)
             return None
+        if recording is not None:
+            recording.outside = around
+        return recording
 
     def begin_late(self, request: "Request", around: context.Context, started_ns: int) -> "Recording | None":
         """Start the span of a call that began earlier, in a context. None when it is to be left alone."""
@@ -81,7 +81,8 @@ class Recorder:
         if request.results is not None:
             return self._start_results(request, request.results)
         known = attributes.of_request(request)
-        if tags := tags_in(around):
+        tags = tags_in(around) if around else tags_of_environment()
+        if tags:
             known.update(tags)
         name = f"{request.operation} {request.model}" if request.model else request.operation
         span = self.spans.start(name, around, known, started_ns)
@@ -131,7 +132,17 @@ class Recording:
     When nobody holds it any more it settles itself: the caller has thrown the stream away.
     """
 
-    __slots__ = ("_first_chunk_s", "_metrics", "_note", "_open", "_started_s", "_tier_attribute", "_token", "request")
+    __slots__ = (
+        "_first_chunk_s",
+        "_metrics",
+        "_note",
+        "_open",
+        "_started_s",
+        "_tier_attribute",
+        "_token",
+        "outside",
+        "request",
+    )
 
     def __init__(
         self,
@@ -146,12 +157,15 @@ class Recording:
         self._metrics = metrics
         self._note = note
         self._open = [span]
+        self.outside: context.Context | None = None
+        """What holds where the call is made, as far as known already."""
         self._token: Token[context.Context] | None = None
         self._started_s = perf_counter()
         self._first_chunk_s: float | None = None
 
     def __enter__(self) -> Self:
-        inside = {**context.get_current(), _SPAN: self._open[0], _RECORDED: True}
+        outside = context.get_current() if self.outside is None else self.outside
+        inside = {**outside, _SPAN: self._open[0], _RECORDED: True}
         self._token = context.attach(context.Context(inside))
         return self
 
@@ -208,7 +222,9 @@ class Recording:
         except IndexError:
             return
         try:
-            outcome = self._outcome(reply, complete, error)
+            outcome = attributes.of_outcome(
+                reply, self._tier_attribute, complete=complete, error=error, first_chunk_s=self._first_chunk_s
+            )
             put(span, outcome)
             if error is not None:
                 span.set_status(trace.StatusCode.ERROR)
@@ -222,35 +238,12 @@ class Recording:
             duration_s = perf_counter() - self._started_s
             self._metrics.record(self.request, reply, error, duration_s, self._first_chunk_s)
 
-    def _outcome(self, reply: Reply, complete: bool, error: BaseException | None) -> "dict[str, AttributeValue]":
-        outcome = attributes.of_reply(reply, self._tier_attribute)
-        if not (complete if reply.ended is None else reply.ended):
-            if self._first_chunk_s is not None or not _is_refusal(error):
-                outcome[semconv.USAGE_SOURCE] = semconv.USAGE_PARTIAL
-        elif reply.usage.known:
-            outcome[semconv.USAGE_SOURCE] = semconv.USAGE_ESTIMATED if reply.is_estimated else semconv.USAGE_REPORTED
-        if self._first_chunk_s is not None:
-            outcome[semconv.RESPONSE_TIME_TO_FIRST_CHUNK_S] = self._first_chunk_s
-        if error is not None:
-            outcome[semconv.ERROR_TYPE] = type(error).__qualname__
-        return outcome
-
 
 def _beside(request: "Request", reply: Reply) -> "Finished":
     """Return a call that another model answered within a call."""
     inherited = {name: value for name, value in request.attributes.items() if name == semconv.BATCH}
     changes: dict[str, Any] = {"model": reply.model, "attributes": inherited, "chunks": None, "told": None}
     return Finished(request._replace(**changes, is_over=True), reply)
-
-
-def _is_refusal(error: BaseException | None) -> bool:
-    """Say whether the provider answered with an error: some SDKs send the request when the stream is first read.
-
-    SDKs keep the HTTP status under one of three names.
-    """
-    response = getattr(error, "response", None)
-    found = (getattr(error, "status_code", None), getattr(error, "code", None), getattr(response, "status_code", None))
-    return any(isinstance(status, int) and status >= _LEAST_ERROR_STATUS for status in found)
 
 
 def recorded_span() -> trace.Span | None:

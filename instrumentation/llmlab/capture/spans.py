@@ -6,7 +6,7 @@ span is not the SDK's, limits apply to its attributes, or somebody wants to see 
 does the work.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import trace
 
@@ -18,13 +18,22 @@ _SDK = "opentelemetry.sdk.trace"
 _SAMPLERS = f"{_SDK}.sampling"
 
 
+class _Looked(NamedTuple):
+    """Who sees the attributes of a starting span, when we looked last. It may change until the first call."""
+
+    tracer: Any
+    sampler: Any
+    processors: Any
+    nobody: bool
+    """Whether the attributes may come after the start: neither sampler nor processors look at them there."""
+
+
 class Spans:
     """Starts the spans of one tracer."""
 
     def __init__(self, tracer: trace.Tracer) -> None:
         self._tracer = tracer
-        self._known: tuple[Any, Any, bool] = (None, None, False)
-        """A sampler, span processors, and whether they leave the attributes of a starting span alone."""
+        self._looked = _Looked(None, None, None, nobody=False)
 
     def start(
         self,
@@ -35,8 +44,18 @@ class Spans:
         kind: trace.SpanKind = trace.SpanKind.CLIENT,
     ) -> trace.Span:
         """Start a span inside a context, by default now. Values are numbers, strings, or tuples of them."""
-        tracer = _behind(self._tracer)
-        if not self._nobody_looks(tracer):
+        tracer: Any = self._tracer
+        if type(tracer) is trace.ProxyTracer:
+            tracer = _behind(tracer)
+        looked = self._looked
+        if tracer is not looked.tracer or (
+            looked.nobody
+            and (
+                tracer.sampler is not looked.sampler or tracer.span_processor._span_processors is not looked.processors  # noqa: SLF001
+            )
+        ):
+            looked = self._looked = _look(tracer)
+        if not looked.nobody:
             return tracer.start_span(name, around, kind, attributes, start_time=started_ns)
         span = tracer.start_span(name, around, kind, start_time=started_ns)
         put(span, attributes)
@@ -46,17 +65,6 @@ class Spans:
         """Say whether spans of another tracer go where these go. The application may have given an SDK a place of its
         own, where nobody would see ours."""
         return _destination(_behind(tracer)) is _destination(_behind(self._tracer))
-
-    def _nobody_looks(self, tracer: Any) -> bool:
-        """Say whether the attributes may come after the start: neither sampler nor processors look at them there."""
-        sampler = getattr(tracer, "sampler", None)
-        processors = getattr(_destination(tracer), "_span_processors", None)
-        known_sampler, known_processors, known = self._known
-        if sampler is known_sampler and processors is known_processors:
-            return known
-        nobody = isinstance(processors, tuple) and _is_indifferent(sampler) and all(map(_starts_nothing, processors))
-        self._known = (sampler, processors, nobody)
-        return nobody
 
 
 def put(span: trace.Span, attributes: "dict[str, AttributeValue]") -> None:
@@ -73,6 +81,14 @@ def put(span: trace.Span, attributes: "dict[str, AttributeValue]") -> None:
     except AttributeError:  # another implementation of spans, or another version of the SDK
         pass
     span.set_attributes(attributes)
+
+
+def _look(tracer: Any) -> _Looked:
+    """Look who sees the attributes of the spans that a tracer starts."""
+    sampler = getattr(tracer, "sampler", None)
+    processors = getattr(_destination(tracer), "_span_processors", None)
+    nobody = isinstance(processors, tuple) and _is_indifferent(sampler) and all(map(_starts_nothing, processors))
+    return _Looked(tracer, sampler, processors, nobody)
 
 
 def _behind(tracer: trace.Tracer) -> Any:

@@ -70,7 +70,11 @@ class SyncStream(Watched):
 
     def __init__(self, stream: Any, recording: Recording, chunks: "ChunkReader") -> None:
         super().__init__(stream, recording)
-        self._self_chunks = _pass_on(stream, recording, chunks)
+        self._self_chunks = (
+            chunks.pass_on(stream, recording)
+            if isinstance(chunks, LoopingReader)
+            else _pass_on(stream, recording, chunks.read)
+        )
 
     def __iter__(self) -> Iterator[Any]:
         return self._self_chunks
@@ -116,32 +120,27 @@ class AsyncStream(Watched):
                 return chunk
 
 
-def _pass_on(stream: Iterable[Any], recording: Recording, chunks: "ChunkReader") -> Iterator[Any]:
+def _pass_on(stream: Iterable[Any], recording: Recording, read: Callable[[Any], bool]) -> Iterator[Any]:
     """Yield the chunks that are meant for the caller. A generator, because it costs least for each chunk."""
-    passed = chunks.pass_on(stream) if isinstance(chunks, LoopingReader) else _read_each(stream, chunks.read)
+    is_fresh = True
     try:
-        for chunk in passed:
-            recording.first_chunk()
-            yield chunk
-            break
-        yield from passed
+        for chunk in stream:
+            if is_fresh:
+                is_fresh = False
+                recording.first_chunk()
+            try:
+                hidden = read(chunk)
+            except Exception as error:  # noqa: BLE001 - noted; a Guard would cost more than the reading
+                note(error, READ_CHUNK)
+                hidden = False
+            if not hidden:
+                yield chunk
     except GeneratorExit:
         raise  # whoever closes this generator has thrown the stream away: the recording notices that by itself
     except BaseException as error:
         recording.settle_stream(error=error)
         raise
     recording.settle_stream(complete=True)
-
-
-def _read_each(stream: Iterable[Any], read: Callable[[Any], bool]) -> Iterator[Any]:
-    for chunk in stream:
-        try:
-            hidden = read(chunk)
-        except Exception as error:  # noqa: BLE001 - noted; a Guard would cost more than the reading
-            note(error, READ_CHUNK)
-            hidden = False
-        if not hidden:
-            yield chunk
 
 
 def settle_watched(stream: Any) -> None:

@@ -8,6 +8,7 @@ compaction and on the advisor tool. Read 2026-11-21.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from llmlab.counts import counts_of
 from llmlab.providers import Reply
 from llmlab.usage import NO_USAGE, Usage
 
@@ -89,14 +90,14 @@ def _reply(message: Mapping[str, Any], stop_reason: Any, usage: Mapping[str, Any
         model=message.get("model"),
         id=message_id,
         finish_reasons=(stop_reason,) if stop_reason else (),
-        usage=read_usage(usage),
+        counts=counts_of(read_usage(usage)),
         tier=tier,
         further=tuple(
             # An id of its own, the same each time, so that results that are fetched twice are billed once.
             Reply(
                 model=iteration["model"],
                 id=message_id and f"{message_id}/{number}",
-                usage=_tokens(iteration),
+                counts=counts_of(_tokens(iteration)),
                 tier=tier,
             )
             for number, iteration in _of_other_models(_iterations(usage))

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
+from llmlab.counts import counts_of
 from llmlab.formats.anthropic import MessageEvents, read_message
 from llmlab.formats.openai import read_completion
 from llmlab.providers import Reply
@@ -40,7 +41,7 @@ def read_converse(response: Mapping[str, Any]) -> Reply:
     return Reply(
         model=router.get("invokedModelId"),
         finish_reasons=(ending,) if ending else (),
-        usage=_converse_usage(response.get("usage") or _NO_FIELDS),
+        counts=counts_of(_converse_usage(response.get("usage") or _NO_FIELDS)),
         tier=tier.get("type") if isinstance(tier, dict) else tier,
     )
 
@@ -94,7 +95,7 @@ class InvokedBody:
         except ValueError:  # not read to its end, too long, or not JSON
             fields = None
         reply = read_body(fields) if isinstance(fields, dict) else Reply()
-        return reply._replace(usage=_complete(reply.usage, self._counted), tier=self._tier or reply.tier)
+        return reply.with_usage(_complete(reply.usage, self._counted), tier=self._tier or reply.tier)
 
 
 class InvokedChunks:
@@ -126,7 +127,7 @@ class InvokedChunks:
         reply = self._reply if self._events is None else self._events.reply()
         # Bedrock's own counts come with the last chunk.
         ended = True if self._counted.known else reply.ended
-        return reply._replace(usage=_complete(reply.usage, self._counted), ended=ended)
+        return reply.with_usage(_complete(reply.usage, self._counted), ended=ended)
 
     def _count(self, metrics: Mapping[str, Any]) -> None:
         if metrics:
@@ -144,7 +145,8 @@ def read_body(body: Mapping[str, Any]) -> Reply:
     parts = [part for name in _PARTS for part in body.get(name) or ()]
     told = [body, *(body[name] for name in ("messageStop",) if name in body), *parts]
     endings = [str(part[name]) for part in told for name in _ENDINGS if part.get(name)]
-    return Reply(finish_reasons=tuple(endings), usage=_converse_usage(usage) if usage else _flat_usage(body, parts))
+    counted = _converse_usage(usage) if usage else _flat_usage(body, parts)
+    return Reply(finish_reasons=tuple(endings), counts=counts_of(counted))
 
 
 def _converse_usage(usage: Mapping[str, Any]) -> Usage:
@@ -183,7 +185,7 @@ def _later(before: Reply, after: Reply) -> Reply:
         model=after.model or before.model,
         id=after.id or before.id,
         finish_reasons=after.finish_reasons or before.finish_reasons,
-        usage=Usage(*(old if new is None else new for old, new in zip(before.usage, after.usage, strict=True))),
+        counts={**before.counts, **after.counts},
         tier=after.tier or before.tier,
     )
 

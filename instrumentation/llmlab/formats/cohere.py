@@ -7,6 +7,7 @@ streams). Read 2026-11-20.
 from collections.abc import Mapping
 from typing import Any
 
+from llmlab.counts import counts_of
 from llmlab.providers import Reply
 from llmlab.usage import NO_USAGE, Usage
 
@@ -53,7 +54,7 @@ def _read(response: Mapping[str, Any]) -> Reply:
     return Reply(
         id=_id(response),
         finish_reasons=tuple([str(reason).lower() for reason in reasons if reason]),
-        usage=_usage(response.get("usage") or response.get("meta")),
+        counts=counts_of(_usage(response.get("usage") or response.get("meta"))),
     )
 
 

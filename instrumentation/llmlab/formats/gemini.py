@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from llmlab.counts import counts_of
 from llmlab.providers import Reply
 from llmlab.usage import NO_USAGE, Usage
 
@@ -68,7 +69,8 @@ def read_response(response: Any) -> Reply:
 def _reply(fields: Mapping[str, Any], usage: Any, finish_reasons: dict[int, str]) -> Reply:
     reasons = tuple([reason for _, reason in sorted(finish_reasons.items())])
     tier = text_of(fields_of(usage).get("traffic_type") or _tier_header(fields))
-    return Reply(fields.get("model_version"), fields.get("response_id"), reasons, _usage(usage), tier or None)
+    counts = counts_of(_usage(usage))
+    return Reply(fields.get("model_version"), fields.get("response_id"), reasons, counts, tier or None)
 
 
 def _finish_reasons(response: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
@@ -128,7 +130,7 @@ def read_embeddings(response: Any) -> Reply:
         texts = [fields_of(fields_of(embedding).get("statistics")) for embedding in fields.get("embeddings") or ()]
         tokens = [text.get("token_count") for text in texts]
         usage = Usage(input=_sum(*[int(count) for count in tokens if count is not None]))
-    return Reply(usage=usage, tier=_tier_header(fields) or None)
+    return Reply(counts=counts_of(usage), tier=_tier_header(fields) or None)
 
 
 def _sum(*counts: int | None) -> int | None:

@@ -6,6 +6,7 @@ Sources: `langchain_core.messages.ai.UsageMetadata` of 1.7, and what is said at 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from llmlab.counts import counts_of
 from llmlab.formats.openai import count_of, fields_of, read_usage
 from llmlab.providers import Reply
 from llmlab.usage import NO_USAGE, Usage
@@ -36,7 +37,7 @@ def read_generations(generations: Sequence[Any], llm_output: Any) -> Reply:
     """Read what a model answered to one prompt. Several generations are choices, and each repeats the usage of all."""
     output = fields_of(llm_output)
     if not generations:
-        return Reply(usage=_usage_of_output(output))
+        return Reply(counts=counts_of(_usage_of_output(output)))
     answers = [_answer(generation, output) for generation in generations]
     said, message = answers[0]
     usage = next((message["usage_metadata"] for _, message in answers if message.get("usage_metadata")), None)
@@ -46,7 +47,7 @@ def read_generations(generations: Sequence[Any], llm_output: Any) -> Reply:
         finish_reasons=tuple(
             filter(None, (_first_text(said, ("finish_reason", "stop_reason")) for said, _ in answers))
         ),
-        usage=_usage_of_output(said) if usage is None else read_usage_metadata(usage),
+        counts=counts_of(_usage_of_output(said) if usage is None else read_usage_metadata(usage)),
         tier=_first_text(said, ("service_tier",)),
     )
 

@@ -19,23 +19,23 @@ from llmlab.usage import NO_USAGE, Usage
 
 def read(response: Any, overheard: Overheard) -> Reply:
     """Read a completion. One that LiteLLM found in its own cache was not billed."""
-    reply = read_completion(response)._replace(usage=_usage(fields_of(response).get("usage")))
+    reply = read_completion(response).with_usage(_usage(fields_of(response).get("usage")))
     if overheard.cohere is not None:
-        reply = reply._replace(usage=read_cohere(overheard.cohere).usage)
+        reply = reply._replace(counts=read_cohere(overheard.cohere).counts)
     return _billed(_told_apart(reply, overheard), response)
 
 
 def read_embeddings(response: Any, overheard: Overheard) -> Reply:
     """Read an embeddings response, for which LiteLLM says that 0 tokens came out."""
     reply = read(response, overheard)
-    return reply._replace(usage=reply.usage._replace(output=None))
+    return reply.with_usage(reply.usage._replace(output=None))
 
 
 def read_responses(response: Any, overheard: Overheard) -> Reply:
     """Read a response of the Responses API. Made of a chat completion, it has lost some of that one's usage."""
     reply = read_response(response)
     if overheard.chat is not None:
-        reply = reply._replace(usage=_usage(fields_of(overheard.chat).get("usage")))
+        reply = reply.with_usage(_usage(fields_of(overheard.chat).get("usage")))
     return _billed(_told_apart(reply, overheard), response)
 
 
@@ -117,15 +117,15 @@ def _streamed(reply: Reply, stream: Any, given: Any, overheard: Overheard) -> Re
     if (ending := cohere_ending(stream)) is not None:
         events = ChatEvents()
         events.read(ending)
-        return reply._replace(usage=events.reply().usage, ended=True)
+        return reply._replace(counts=events.reply().counts, ended=True)
     chunks = getattr(stream, "chunks", ())
     sent = _merged(_usage(usage) for chunk in chunks if (usage := getattr(chunk, "usage", None)) is not None)
-    reply = _told_apart(reply._replace(usage=sent), overheard)
+    reply = _told_apart(reply.with_usage(sent), overheard)
     estimated, sent = _usage(given), reply.usage
     if sent.input and (sent.output or not estimated.output):
         return reply
     usage = sent._replace(input=sent.input or estimated.input, output=sent.output or estimated.output)
-    return reply._replace(usage=usage, is_estimated=True)
+    return reply.with_usage(usage, is_estimated=True)
 
 
 def _merged(usages: Iterable[Usage]) -> Usage:
@@ -140,18 +140,18 @@ def _told_apart(reply: Reply, overheard: Overheard) -> Reply:
     """Tell the provider's counts from LiteLLM's, and drop what nobody counted: a prompt has tokens."""
     usage, estimates = reply.usage, overheard.estimates
     if not usage.input and not usage.output:
-        return reply._replace(usage=NO_USAGE)
+        return reply.with_usage(NO_USAGE)
     thoughts = {estimate for estimate in estimates if min(estimate, usage.output or 0) == usage.reasoning}
     if thoughts or not usage.reasoning:
         usage, estimates = usage._replace(reasoning=None), estimates - thoughts
     is_estimated = usage.input in estimates or usage.output in estimates
-    return reply._replace(usage=usage._replace(input=usage.input or None), is_estimated=is_estimated)
+    return reply.with_usage(usage._replace(input=usage.input or None), is_estimated=is_estimated)
 
 
 def _billed(reply: Reply, response: Any) -> Reply:
     hidden: Any = getattr(response, "_hidden_params", None)
     is_cached = isinstance(hidden, Mapping) and bool(hidden.get("cache_hit"))  # pyright: ignore[reportUnknownMemberType]
-    return reply._replace(usage=NO_USAGE, cost_usd=None) if is_cached else reply
+    return reply.with_usage(NO_USAGE, cost_usd=None) if is_cached else reply
 
 
 def _usage(usage: Any) -> Usage:

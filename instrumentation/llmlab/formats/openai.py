@@ -6,20 +6,46 @@ each exception below. Read 2026-11-20.
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmlab.capture.faults import READ_CHUNK, note
+from llmlab.counts import NO_COUNTS, Counts, usage_of
 from llmlab.providers import LoopingReader, Reply
-from llmlab.usage import NO_USAGE, Usage
+from llmlab.semconv import USAGE_ATTRIBUTES
+from llmlab.usage import Usage
+
+if TYPE_CHECKING:
+    from llmlab.capture.recording import Recording
 
 _NO_FIELDS: Mapping[str, Any] = {}
+
+_SEVERAL = 2
+_OUTPUT, _REASONING = USAGE_ATTRIBUTES["output"], USAGE_ATTRIBUTES["reasoning"]
+_COUNTS = (
+    ("", (("prompt_tokens", USAGE_ATTRIBUTES["input"]), ("completion_tokens", _OUTPUT))),
+    (
+        "prompt_tokens_details",
+        (
+            ("cached_tokens", USAGE_ATTRIBUTES["cache_read"]),
+            ("cache_write_tokens", USAGE_ATTRIBUTES["cache_write"]),
+            ("audio_tokens", USAGE_ATTRIBUTES["audio_in"]),
+            ("image_tokens", USAGE_ATTRIBUTES["image_in"]),
+        ),
+    ),
+    ("completion_tokens_details", (("reasoning_tokens", _REASONING), ("audio_tokens", USAGE_ATTRIBUTES["audio_out"]))),
+)
+"""Where OpenAI's usage has its counts ("" is the usage itself), their names there, and the attributes for them."""
 
 
 def read_completion(completion: Any) -> Reply:
     """Read a chat completion, or an embeddings response."""
     fields = fields_of(completion)
-    reasons = [fields_of(choice).get("finish_reason") for choice in fields.get("choices") or ()]
-    return _reply(fields, tuple([reason for reason in reasons if reason]), fields.get("usage"))
+    reasons: list[str] = []
+    for choice in fields.get("choices") or ():
+        reason = fields_of(choice).get("finish_reason")
+        if reason:
+            reasons.append(reason)
+    return _reply(fields, tuple(reasons), fields.get("usage"))
 
 
 class ChatChunks:
@@ -52,10 +78,11 @@ class ChatChunks:
 
     def reply(self) -> Reply:
         """Return what the chunks reported."""
-        last, reasons = self._last, tuple([reason for _, reason in sorted(self._reasons.items())])
+        fields, reasons = fields_of(self._last), self._reasons
+        in_order = reasons.values() if len(reasons) < _SEVERAL else [reasons[index] for index in sorted(reasons)]
         # Some hosts count on every chunk, but a chunk of nothing but usage is always the last one.
-        is_over = last is not None and last.usage is not None and not last.choices
-        return _reply(fields_of(last), reasons, self._usage, True if is_over else None)
+        is_over = fields.get("usage") is not None and not fields.get("choices")
+        return _reply(fields, tuple(in_order), self._usage, True if is_over else None)
 
 
 class PlainChatChunks(ChatChunks, LoopingReader):
@@ -63,61 +90,77 @@ class PlainChatChunks(ChatChunks, LoopingReader):
 
     __slots__ = ()
 
-    def pass_on(self, stream: Iterable[Any]) -> Iterator[Any]:
+    def pass_on(self, stream: Iterable[Any], recording: "Recording") -> Iterator[Any]:
         """Yield the chunks that the caller may see. Only those that report something are worth a call of `read`."""
-        asked_by_us = self._hide_usage
-        for chunk in stream:
-            try:
-                choices = chunk.choices
-                if choices and len(choices) == 1 and choices[0].finish_reason is None and chunk.usage is None:
-                    self._last = chunk
-                    if asked_by_us:
-                        chunk.model_fields_set.discard("usage")
-                elif self.read(chunk):
-                    continue
-            except Exception as error:  # noqa: BLE001 - noted; a Guard would cost more than the reading
-                note(error, READ_CHUNK)
-            yield chunk
+        is_fresh, asked_by_us = True, self._hide_usage
+        try:
+            for chunk in stream:
+                if is_fresh:
+                    is_fresh = False
+                    recording.first_chunk()
+                try:
+                    fields = chunk.__dict__  # pydantic takes longer to hand out a field than all fields
+                    choices = fields["choices"]
+                    if choices and fields["usage"] is None and len(choices) == 1 and choices[0].finish_reason is None:
+                        self._last = chunk
+                        if asked_by_us:
+                            chunk.model_fields_set.discard("usage")
+                    elif self.read(chunk):
+                        continue
+                except Exception as error:  # noqa: BLE001 - noted; a Guard would cost more than the reading
+                    note(error, READ_CHUNK)
+                yield chunk
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            recording.settle_stream(error=error)
+            raise
+        recording.settle_stream(complete=True)
 
 
 def _reply(fields: Mapping[str, Any], finish_reasons: tuple[str, ...], usage: Any, ended: bool | None = None) -> Reply:
-    counts = fields_of(usage)
-    cost_usd = _cost_usd(counts["cost"]) if "cost" in counts else None
-    tier = fields.get("service_tier")
-    return Reply(fields.get("model"), fields.get("id"), finish_reasons, read_usage(counts), tier, cost_usd, ended)
+    used = fields_of(usage)
+    counts = read_counts(used) if used else NO_COUNTS
+    cost_usd = _cost_usd(used["cost"]) if "cost" in used else None
+    return Reply(
+        fields.get("model"), fields.get("id"), finish_reasons, counts, fields.get("service_tier"), cost_usd, ended
+    )
 
 
 def read_usage(usage: Any) -> Usage:
     """Convert OpenAI's usage: cached, audio and image tokens inside the prompt, reasoning inside the completion."""
-    fields = fields_of(usage)
-    if not fields:
-        return NO_USAGE
-    prompt = fields_of(fields.get("prompt_tokens_details"))
-    completion = fields_of(fields.get("completion_tokens_details"))
-    reasoning = count_of(completion, "reasoning_tokens")
-    return Usage(
-        input=count_of(fields, "prompt_tokens"),
-        output=_output(fields, reasoning),
-        cache_read=count_of(prompt, "cached_tokens"),
-        cache_write=count_of(prompt, "cache_write_tokens"),
-        audio_in=count_of(prompt, "audio_tokens"),
-        image_in=count_of(prompt, "image_tokens"),
-        reasoning=reasoning,
-        audio_out=count_of(completion, "audio_tokens"),
-    )
+    return usage_of(read_counts(fields_of(usage)))
 
 
-def _output(usage: Mapping[str, Any], reasoning: int | None) -> int | None:
-    """Return all output tokens.
+def read_counts(usage: Mapping[str, Any]) -> Counts:
+    """Read what `read_usage` does from the fields of a usage. One loop, because each call pays for it."""
+    counts: dict[str, int] = {}
+    for part, names in _COUNTS:
+        fields = usage
+        if part:
+            details = usage.get(part)
+            if details is None:
+                continue
+            fields = fields_of(details)
+        for name, attribute in names:
+            count = fields.get(name)
+            if type(count) is int and count >= 0:
+                counts[attribute] = count
+    if counts.get(_REASONING) and _OUTPUT in counts:
+        _include_reasoning(counts, usage)
+    return counts
+
+
+def _include_reasoning(counts: dict[str, int], usage: Mapping[str, Any]) -> None:
+    """Make the output contain the reasoning.
 
     xAI has counted reasoning beside the completion, where everybody else counts it inside. The total gives it away:
     prompt, completion and reasoning add up to it.
     """
-    output = count_of(usage, "completion_tokens")
-    if not reasoning or output is None:
-        return output
+    together = counts[_OUTPUT] + counts[_REASONING]
     prompt, total = count_of(usage, "prompt_tokens"), count_of(usage, "total_tokens")
-    return output + reasoning if prompt is not None and total == prompt + output + reasoning else output
+    if prompt is not None and total == prompt + together:
+        counts[_OUTPUT] = together
 
 
 def _cost_usd(cost: Any) -> str | None:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from llmlab.counts import counts_of
 from llmlab.formats.openai import count_of, fields_of
 from llmlab.formats.openai_responses import read_usage
 from llmlab.image_kind import kind_of
@@ -20,19 +21,19 @@ def read_images(images: Any) -> Reply:
     fields = fields_of(images)
     if fields.get("usage") is None:
         return _counted(fields, len(fields.get("data") or ()))
-    reply = Reply(model=fields.get("model"), usage=_billed(fields["usage"]))
+    reply = Reply(model=fields.get("model"), counts=counts_of(_billed(fields["usage"])))
     written = fields_of(fields.get("svg_usage"))
     if not written:
         return reply
     usage = read_usage(written)._replace(reasoning=count_of(written, "reasoning_tokens"))
-    return reply._replace(further=(Reply(model=written.get("model"), usage=usage),))
+    return reply._replace(further=(Reply(model=written.get("model"), counts=counts_of(usage)),))
 
 
 def _counted(fields: Mapping[str, Any], images: int) -> Reply:
     if not images:
         return Reply()
     kind = kind_of(fields.get("quality"), fields.get("size"))
-    return Reply(fields.get("model"), usage=Usage(images=images), attributes=kind.attributes)
+    return Reply(fields.get("model"), counts=counts_of(Usage(images=images)), attributes=kind.attributes)
 
 
 def _billed(usage: Any) -> Usage:
@@ -45,7 +46,9 @@ def _billed(usage: Any) -> Usage:
 
 def read_transcription(transcription: Any) -> Reply:
     """Read a transcription, which is billed by tokens or by time. As text or subtitles it is a bare string."""
-    return Reply() if isinstance(transcription, str) else Reply(usage=read_usage(fields_of(transcription).get("usage")))
+    if isinstance(transcription, str):
+        return Reply()
+    return Reply().with_usage(read_usage(fields_of(transcription).get("usage")))
 
 
 _TAIL_BYTES = 4096
@@ -60,9 +63,9 @@ def read_speech(speech: Any) -> Reply:
     http = speech.response
     if "event-stream" in http.headers.get("content-type", ""):
         usage = read_usage(_usage_at_the_end(speech.content))
-        return Reply(usage=usage, ended=usage.known)
+        return Reply(counts=counts_of(usage), ended=usage.known)
     text = json.loads(http.request.content).get("input")
-    return Reply(usage=Usage(characters=len(text)), is_estimated=True) if isinstance(text, str) else Reply()
+    return Reply(counts=counts_of(Usage(characters=len(text))), is_estimated=True) if isinstance(text, str) else Reply()
 
 
 def _usage_at_the_end(events: bytes) -> Any:
@@ -123,7 +126,8 @@ class ImageEvents:
         ended = True if self._images >= self._wanted else None
         if len(self._usages) < self._images:
             return _counted(self._last, self._images)._replace(ended=ended)
-        return Reply(self._last.get("model"), usage=_sum(self._usages), is_estimated=self._images > 1, ended=ended)
+        reply = Reply(self._last.get("model"), is_estimated=self._images > 1, ended=ended)
+        return reply.with_usage(_sum(self._usages))
 
 
 def _sum(usages: Sequence[Usage]) -> Usage:

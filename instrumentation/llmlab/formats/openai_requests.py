@@ -7,10 +7,11 @@ from weakref import ref
 from opentelemetry.util.types import AttributeValue
 
 from llmlab import semconv
-from llmlab.capture.attributes import of_parameters
+from llmlab.capture.attributes import PLAIN
 from llmlab.capture.raw_responses import raw_mode
 from llmlab.formats.openai_media import ImageEvents, TranscriptionEvents
 from llmlab.formats.openai_responses import ResponseEvents
+from llmlab.formats.openai_streams import ask_for_usage
 from llmlab.hosts import Endpoint, port_of, provider_at
 from llmlab.image_kind import kind_of
 from llmlab.providers import Request
@@ -24,6 +25,8 @@ _RESPONSE_PARAMETERS = {
 _IMAGE_PARAMETERS = {"n": semconv.REQUEST_CHOICE_COUNT}
 _TRANSCRIPTION_PARAMETERS = {"temperature": semconv.REQUEST_TEMPERATURE}
 _EMBEDDING_PARAMETERS = {"dimensions": semconv.EMBEDDINGS_DIMENSIONS}
+
+_NO_NAMES: Mapping[str, str] = {}
 
 _CLIENT_PROVIDERS = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
 """Client classes that tell more than the host name, which may be a gateway's."""
@@ -46,17 +49,16 @@ _endpoints: dict[int, _Known] = {}
 
 def embeddings_request(embeddings: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     """Read a call of `embeddings.create`."""
-    return base_request("embeddings", embeddings, keywords, of_parameters(keywords, _EMBEDDING_PARAMETERS))
+    return base_request("embeddings", embeddings, keywords, {}, _EMBEDDING_PARAMETERS)
 
 
 def response_request(responses: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     """Read a call of `responses.create`, `parse` or `compact`."""
-    attributes = of_parameters(keywords, _RESPONSE_PARAMETERS)
-    attributes[semconv.OPENAI_API_TYPE] = "responses"
+    attributes: dict[str, AttributeValue] = {semconv.OPENAI_API_TYPE: "responses"}
     reasoning = keywords.get("reasoning")
     if isinstance(reasoning, Mapping) and isinstance(effort := reasoning.get("effort"), str):
         attributes[semconv.REQUEST_REASONING_LEVEL] = effort
-    request = base_request("chat", responses, keywords, attributes)
+    request = base_request("chat", responses, keywords, attributes, _RESPONSE_PARAMETERS)
     return request._replace(chunks=ResponseEvents()) if keywords.get("stream") else request
 
 
@@ -75,9 +77,8 @@ def inside_response_helper(helper: Any, wrap: Callable[[Any], Any]) -> Any:
 
 def image_request(images: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     """Read a call of `images.generate`, `edit` or `create_variation`."""
-    attributes = of_parameters(keywords, _IMAGE_PARAMETERS)
-    attributes.update(kind_of(keywords.get("quality"), keywords.get("size")).attributes)
-    request = base_request("image_generation", images, keywords, attributes)
+    kind = kind_of(keywords.get("quality"), keywords.get("size"))
+    request = base_request("image_generation", images, keywords, {**kind.attributes}, _IMAGE_PARAMETERS)
     if not keywords.get("stream"):
         return request
     wanted = keywords.get("n")
@@ -86,15 +87,13 @@ def image_request(images: Any, _args: tuple[Any, ...], keywords: dict[str, Any])
 
 def transcription_request(transcriptions: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     """Read a call of `audio.transcriptions.create`."""
-    request = base_request(
-        "transcription", transcriptions, keywords, of_parameters(keywords, _TRANSCRIPTION_PARAMETERS)
-    )
+    request = base_request("transcription", transcriptions, keywords, {}, _TRANSCRIPTION_PARAMETERS)
     return request._replace(chunks=TranscriptionEvents()) if keywords.get("stream") else request
 
 
 def translation_request(translations: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     """Read a call of `audio.translations.create`."""
-    return base_request("translation", translations, keywords, of_parameters(keywords, _TRANSCRIPTION_PARAMETERS))
+    return base_request("translation", translations, keywords, {}, _TRANSCRIPTION_PARAMETERS)
 
 
 def speech_request(speech: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
@@ -103,13 +102,30 @@ def speech_request(speech: Any, _args: tuple[Any, ...], keywords: dict[str, Any]
 
 
 def base_request(
-    operation: str, resource: Any, keywords: dict[str, Any], attributes: dict[str, AttributeValue]
+    operation: str,
+    resource: Any,
+    keywords: dict[str, Any],
+    attributes: dict[str, AttributeValue],
+    names: Mapping[str, str] = _NO_NAMES,
+    *,
+    streams: bool = False,
 ) -> Request:
-    """Return what all calls have in common: the model, and where the client of the resource sends them."""
+    """Return what all calls have in common: the model, and where the client of the resource sends them.
+
+    The parameters in `names` become attributes. `streams`: the call returns a stream in the format of chat completions.
+    """
+    for name, value in keywords.items():  # `of_parameters` would be one call more
+        if name in names and isinstance(value, PLAIN):
+            attributes[names[name]] = value
     endpoint = _endpoint(resource._client)  # noqa: SLF001 - the SDK's resources keep their client nowhere else
     model = keywords.get("model")
+    if not isinstance(model, str):
+        model = None
     raw = "extra_headers" in keywords and raw_mode(keywords) is not None
-    return Request(operation, model if isinstance(model, str) else None, endpoint, keywords, attributes, None, raw)
+    if not streams:
+        return Request(operation, model, endpoint, keywords, attributes, None, raw)
+    sent, chunks, refused = ask_for_usage(keywords, endpoint, model)
+    return Request(operation, model, endpoint, sent, attributes, chunks, raw, refused)
 
 
 def _endpoint(client: Any) -> Endpoint:

@@ -7,6 +7,7 @@ Sources: the types of `openai` 3.52 (`Response`, `ResponseUsage`, `CompactedResp
 from collections.abc import Mapping
 from typing import Any
 
+from llmlab.counts import counts_of
 from llmlab.formats.openai import count_of, fields_of
 from llmlab.providers import Reply
 from llmlab.usage import NO_USAGE, Usage
@@ -22,7 +23,7 @@ def read_response(response: Any) -> Reply:
     usage = read_usage(fields.get("usage"))
     if status not in _UNFINISHED:
         usage = usage._replace(web_searches=_web_searches(fields), file_searches=_file_searches(fields))
-    return Reply(fields.get("model"), fields.get("id"), _reasons(fields), usage, fields.get("service_tier"))
+    return Reply(fields.get("model"), fields.get("id"), _reasons(fields), counts_of(usage), fields.get("service_tier"))
 
 
 class ResponseEvents:

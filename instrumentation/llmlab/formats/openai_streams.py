@@ -5,13 +5,14 @@ call once more as the caller wrote it, and is not asked again.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from llmlab.capture.raw_responses import raw_mode
 from llmlab.capture.switches import STREAM_USAGE, asks_for_stream_usage
 from llmlab.formats.openai import PlainChatChunks
+from llmlab.hosts import Endpoint
 from llmlab.providers import ChunkReader, Request
 
 _logger = logging.getLogger("llmlab")
@@ -40,25 +41,39 @@ class MakesReader(Protocol):
         ...
 
 
-def asked_for_usage(request: Request, reader: MakesReader = PlainChatChunks) -> Request:
-    """Return the request of a stream with its reader, and with the question for the usage.
+class AskedForUsage(NamedTuple):
+    """How to make the call of a stream, and how to read it: fields of a `Request`."""
+
+    keywords: Mapping[str, Any]
+    chunks: ChunkReader
+    refused: Callable[[Exception], bool] | None = None
+
+
+def ask_for_usage(
+    keywords: Mapping[str, Any], endpoint: Endpoint, model: str | None, reader: MakesReader = PlainChatChunks
+) -> AskedForUsage:
+    """Put the question for the usage into the call of a stream.
 
     It is not asked where the caller decided about it, where it was refused before, where `LLMLAB_STREAM_USAGE` forbids
     it, and where the caller reads the bytes of the stream, because a chunk cannot be hidden in bytes.
     """
-    keywords = request.keywords
     options: Mapping[str, Any] = keywords.get("stream_options") or {}
+    if "include_usage" in options:
+        return AskedForUsage(keywords, reader(hide_usage=False))
     extra_body: Mapping[str, Any] = keywords.get("extra_body") or {}
-    if "include_usage" in options or "stream_options" in extra_body or raw_mode(keywords) == "stream":
-        return request._replace(chunks=reader(hide_usage=False))
-    kind = StreamKind(request.endpoint.host or request.endpoint.provider, request.model, tuple(extra_body))
+    if "stream_options" in extra_body or raw_mode(keywords) == "stream":
+        return AskedForUsage(keywords, reader(hide_usage=False))
+    kind = StreamKind(endpoint.host or endpoint.provider, model, tuple(extra_body))
     if kind in refusing or not asks_for_stream_usage():
-        return request._replace(chunks=reader(hide_usage=False))
-    return request._replace(
-        keywords={**keywords, "stream_options": {**options, "include_usage": True}},
-        chunks=reader(hide_usage=True),
-        refused=partial(_refuses, kind),
-    )
+        return AskedForUsage(keywords, reader(hide_usage=False))
+    asking = {**keywords, "stream_options": {**options, "include_usage": True}}
+    return AskedForUsage(asking, reader(hide_usage=True), partial(_refuses, kind))
+
+
+def asked_for_usage(request: Request, reader: MakesReader) -> Request:
+    """Return the request of a stream with its reader, and with the question for the usage."""
+    asked = ask_for_usage(request.keywords, request.endpoint, request.model, reader)
+    return request._replace(keywords=asked.keywords, chunks=asked.chunks, refused=asked.refused)
 
 
 def _refuses(kind: StreamKind, error: Exception) -> bool:

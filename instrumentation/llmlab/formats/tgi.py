@@ -6,6 +6,7 @@ Read 2026-11-20.
 
 from typing import Any
 
+from llmlab.counts import counts_of
 from llmlab.formats.openai import fields_of
 from llmlab.providers import Reply
 from llmlab.usage import Usage
@@ -41,4 +42,4 @@ def _read(details: Any) -> Reply:
     reason, prompt = fields.get("finish_reason"), fields.get("prefill")
     counted = fields.get("input_length")
     usage = Usage(input=len(prompt) if counted is None and prompt else counted, output=fields.get("generated_tokens"))
-    return Reply(finish_reasons=(str(reason),) if reason else (), usage=usage)
+    return Reply(finish_reasons=(str(reason),) if reason else (), counts=counts_of(usage))

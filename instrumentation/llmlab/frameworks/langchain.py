@@ -17,6 +17,7 @@ from llmlab.blocks import Block
 from llmlab.capture.collector import settle_safely
 from llmlab.capture.faults import Guard
 from llmlab.capture.runs import Attributed, Run, ShownRun
+from llmlab.counts import tell_work
 from llmlab.frameworks.langchain_metadata import (
     agent_of,
     attributed,
@@ -198,7 +199,7 @@ class ModelRun(Run):
         """Say whether the run of the first prompt stands for the request that answered this one."""
         if self.shares == "nothing":
             return False
-        return error is not None or (self.shares == "requests" and not reply.usage.known)
+        return error is not None or (self.shares == "requests" and not tell_work(reply.counts))
 
 
 class ModelAtWork(Block, Tracked):

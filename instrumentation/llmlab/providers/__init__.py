@@ -16,8 +16,9 @@ from opentelemetry.util.types import AttributeValue
 
 from llmlab import semconv
 from llmlab.capture.faults import Guard
+from llmlab.counts import NO_COUNTS, Counts, counts_of, usage_of
 from llmlab.hosts import Endpoint
-from llmlab.usage import NO_USAGE, Usage
+from llmlab.usage import Usage
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -34,7 +35,8 @@ class Reply(NamedTuple):
     id: str | None = None
     finish_reasons: tuple[str, ...] = ()
     """One for each choice."""
-    usage: Usage = NO_USAGE
+    counts: Counts = NO_COUNTS
+    """What was counted. The same as arithmetic wants it is `usage`."""
     tier: str | None = None
     """The served tier."""
     cost_usd: str | None = None
@@ -51,6 +53,15 @@ class Reply(NamedTuple):
     """Whether somebody else than the provider counted: the SDK with a tokenizer of its own, or we."""
     attributes: Mapping[str, AttributeValue] = {}
     """What else is worth recording, by attribute name. It replaces what the request said. Never content."""
+
+    @property
+    def usage(self) -> Usage:
+        """What was counted."""
+        return usage_of(self.counts)
+
+    def with_usage(self, usage: Usage, **changes: Any) -> "Reply":
+        """Return the reply with other counts, and with what else is to change."""
+        return self._replace(counts=counts_of(usage), **changes)
 
 
 class ChunkReader(Protocol):
@@ -75,8 +86,12 @@ class LoopingReader(ABC):
     __slots__ = ()
 
     @abstractmethod
-    def pass_on(self, stream: Iterable[Any]) -> Iterator[Any]:
-        """Yield the chunks that the caller may see, and take note of all. Only what the stream raises is raised."""
+    def pass_on(self, stream: Iterable[Any], recording: "Recording") -> Iterator[Any]:
+        """Yield the chunks that the caller may see, and take note of all. Only what the stream raises is raised.
+
+        Tells the recording of the first chunk, and settles it at the end of the stream or at its error, but not where
+        the generator is closed: who does that has thrown the stream away, and the recording notices by itself.
+        """
         ...
 
 

@@ -63,7 +63,7 @@ def _corrected(reply: Reply, usage: Any) -> Reply:
         cache_read=cached if type(cached) is int else None,
         audio_ms=audio_s * 1000 if type(audio_s) is int else None,
     )
-    return reply._replace(usage=known, tier=tier if isinstance(tier, str) else None)
+    return reply.with_usage(known, tier=tier if isinstance(tier, str) else None)
 
 
 def _request(operation: str, provider: str, *, streams: bool) -> ReadRequest:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from opentelemetry.util.types import AttributeValue
+
 from llmlab import semconv
-from llmlab.capture.attributes import of_parameters
 from llmlab.formats.openai import read_completion
 from llmlab.formats.openai_content import CHAT, COMPLETION
 from llmlab.formats.openai_helpers import HOOKS, overhearing
@@ -29,7 +30,6 @@ from llmlab.formats.openai_requests import (
 )
 from llmlab.formats.openai_responses import read_response
 from llmlab.formats.openai_responses_content import RESPONSES
-from llmlab.formats.openai_streams import asked_for_usage
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
 
 _CHAT_PARAMETERS = {
@@ -44,15 +44,14 @@ _CHAT_PARAMETERS = {
 
 
 def _chat_request(completions: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
-    attributes = of_parameters(keywords, _CHAT_PARAMETERS)
-    attributes[semconv.OPENAI_API_TYPE] = "chat_completions"
-    request = base_request("chat", completions, keywords, attributes)
-    return asked_for_usage(request) if keywords.get("stream") else request
+    attributes: dict[str, AttributeValue] = {semconv.OPENAI_API_TYPE: "chat_completions"}
+    streams = bool(keywords.get("stream"))
+    return base_request("chat", completions, keywords, attributes, _CHAT_PARAMETERS, streams=streams)
 
 
 def _completion_request(completions: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
-    request = base_request("text_completion", completions, keywords, of_parameters(keywords, _CHAT_PARAMETERS))
-    return asked_for_usage(request) if keywords.get("stream") else request
+    streams = bool(keywords.get("stream"))
+    return base_request("text_completion", completions, keywords, {}, _CHAT_PARAMETERS, streams=streams)
 
 
 _CHAT = "openai.resources.chat.completions.completions"

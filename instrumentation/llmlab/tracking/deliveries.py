@@ -171,7 +171,7 @@ def _attributes(call: ReportedCall) -> dict[str, Any]:
     said: dict[str, Any] = {semconv.OPERATION: call.operation, semconv.PROVIDER: call.provider}
     if call.model:
         said[semconv.REQUEST_MODEL] = call.model
-    said |= attributes.of_reply(call.reply, semconv.TIER)
+    said |= attributes.of_outcome(call.reply, semconv.TIER)
     return {**said, semconv.USAGE_SOURCE: semconv.USAGE_REPORTED, **call.tags}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from llmlab.counts import tell_work
 from llmlab.formats import anthropic, cohere, gemini, openai, openai_responses
 from llmlab.providers import Reply, discover
 
@@ -23,7 +24,7 @@ def read_response(response: object) -> Reply | None:
         return None
     readers = *_readers_of_sdk(type(response).__module__.partition(".")[0]), *_readers_of_shape(fields)
     replies = (_try(read, response) for read in readers)
-    return next((reply for reply in replies if reply is not None and reply.usage.known), None)
+    return next((reply for reply in replies if reply is not None and tell_work(reply.counts)), None)
 
 
 def _fields(response: object) -> Mapping[str, Any]:

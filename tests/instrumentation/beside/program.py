@@ -16,7 +16,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import wrapt
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import TracerProvider
@@ -24,6 +23,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from instrumentation.reading import Way, have, steady
+from llmlab.capture.replacing import is_replaced
 from llmlab.instrumentor import LLMLabInstrumentor
 
 ORDERS = {"none": (), "theirs": ("theirs",), "ours first": ("ours", "theirs"), "theirs first": ("theirs", "ours")}
@@ -190,7 +190,7 @@ def wrapped(sdk: str) -> list[str]:
     """Return the functions that somebody's wrapper stands in for."""
     module, names = FUNCTIONS[sdk]
     functions = {name: vars(getattr(import_module(module), name))["create"] for name in names}
-    return [name for name, function in functions.items() if isinstance(function, wrapt.FunctionWrapper)]
+    return [name for name, function in functions.items() if is_replaced(function)]
 
 
 def main(peer: str, order: str, url: str, file: str) -> None:
