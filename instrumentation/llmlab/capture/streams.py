@@ -7,7 +7,7 @@ is named `_self_*`, which is how wrapt tells it from the state of the object beh
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import wrapt
 
@@ -69,10 +69,13 @@ class SyncStream(Watched):
     """A stream read with `for` or `next()`."""
 
     def __init__(self, stream: Any, recording: Recording, chunks: "ChunkReader") -> None:
-        super().__init__(stream, recording)
+        ObjectProxy.__init__(self, stream)
+        self._self_recording = recording
+        # What `isinstance` says, without going through the machinery of abstract classes for each stream.
+        loops = LoopingReader in type(chunks).__mro__
         self._self_chunks = (
-            chunks.pass_on(stream, recording)
-            if isinstance(chunks, LoopingReader)
+            cast("LoopingReader", chunks).pass_on(stream, recording)
+            if loops
             else _pass_on(stream, recording, chunks.read)
         )
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 _NO_FIELDS: Mapping[str, Any] = {}
 
 _SEVERAL = 2
-_OUTPUT, _REASONING = USAGE_ATTRIBUTES["output"], USAGE_ATTRIBUTES["reasoning"]
+_INPUT, _OUTPUT, _REASONING = (USAGE_ATTRIBUTES[field] for field in ("input", "output", "reasoning"))
 _COUNTS = (
-    ("", (("prompt_tokens", USAGE_ATTRIBUTES["input"]), ("completion_tokens", _OUTPUT))),
+    ("", (("prompt_tokens", _INPUT), ("completion_tokens", _OUTPUT))),
     (
         "prompt_tokens_details",
         (
@@ -146,21 +146,14 @@ def read_counts(usage: Mapping[str, Any]) -> Counts:
             count = fields.get(name)
             if type(count) is int and count >= 0:
                 counts[attribute] = count
-    if counts.get(_REASONING) and _OUTPUT in counts:
-        _include_reasoning(counts, usage)
+    reasoning = counts.get(_REASONING)
+    # xAI has counted reasoning beside the completion, where everybody else counts it inside. The total gives it away:
+    # prompt, completion and reasoning add up to it.
+    if reasoning and _INPUT in counts and _OUTPUT in counts:
+        together = counts[_OUTPUT] + reasoning
+        if usage.get("total_tokens") == counts[_INPUT] + together:
+            counts[_OUTPUT] = together
     return counts
-
-
-def _include_reasoning(counts: dict[str, int], usage: Mapping[str, Any]) -> None:
-    """Make the output contain the reasoning.
-
-    xAI has counted reasoning beside the completion, where everybody else counts it inside. The total gives it away:
-    prompt, completion and reasoning add up to it.
-    """
-    together = counts[_OUTPUT] + counts[_REASONING]
-    prompt, total = count_of(usage, "prompt_tokens"), count_of(usage, "total_tokens")
-    if prompt is not None and total == prompt + together:
-        counts[_OUTPUT] = together
 
 
 def _cost_usd(cost: Any) -> str | None:

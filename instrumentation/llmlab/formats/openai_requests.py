@@ -1,6 +1,7 @@
 """What calls of the SDK `openai` ask for, beside chat completions: responses, embeddings, images, audio."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -27,6 +28,7 @@ _TRANSCRIPTION_PARAMETERS = {"temperature": semconv.REQUEST_TEMPERATURE}
 _EMBEDDING_PARAMETERS = {"dimensions": semconv.EMBEDDINGS_DIMENSIONS}
 
 _NO_NAMES: Mapping[str, str] = {}
+_NOTHING_SAID: Mapping[str, AttributeValue] = {}
 
 _CLIENT_PROVIDERS = {"BaseAzureClient": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock"}
 """Client classes that tell more than the host name, which may be a gateway's."""
@@ -47,18 +49,51 @@ class _Known(NamedTuple):
 _endpoints: dict[int, _Known] = {}
 
 
-def embeddings_request(embeddings: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
-    """Read a call of `embeddings.create`."""
-    return base_request("embeddings", embeddings, keywords, {}, _EMBEDDING_PARAMETERS)
+def read_request(
+    resource: Any,
+    _args: tuple[Any, ...],
+    keywords: dict[str, Any],
+    *,
+    operation: str,
+    names: Mapping[str, str] = _NO_NAMES,
+    said: Mapping[str, AttributeValue] = _NOTHING_SAID,
+    is_completion: bool = False,
+) -> Request:
+    """Read what all calls have in common: the model, parameters, and where the client of the resource sends them.
+
+    The parameters in `names` become attributes, beside those in `said`. `is_completion`: with `stream=True` the call
+    returns a stream in the format of chat completions.
+    """
+    attributes = {**said}
+    for name, value in keywords.items():  # `of_parameters` would be one call more
+        if name in names and isinstance(value, PLAIN):
+            attributes[names[name]] = value
+    endpoint = _endpoint(resource._client)  # noqa: SLF001 - the SDK's resources keep their client nowhere else
+    model = keywords.get("model")
+    if not isinstance(model, str):
+        model = None
+    raw = "extra_headers" in keywords and raw_mode(keywords) is not None
+    if not is_completion or not keywords.get("stream"):
+        return Request(operation, model, endpoint, keywords, attributes, None, raw)
+    sent, chunks, refused = ask_for_usage(keywords, endpoint, model)
+    return Request(operation, model, endpoint, sent, attributes, chunks, raw, refused)
 
 
-def response_request(responses: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
+embeddings_request = partial(read_request, operation="embeddings", names=_EMBEDDING_PARAMETERS)
+"""Reads a call of `embeddings.create`."""
+translation_request = partial(read_request, operation="translation", names=_TRANSCRIPTION_PARAMETERS)
+"""Reads a call of `audio.translations.create`."""
+speech_request = partial(read_request, operation="speech_generation")
+"""Reads a call of `audio.speech.create`."""
+
+
+def response_request(responses: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     """Read a call of `responses.create`, `parse` or `compact`."""
     attributes: dict[str, AttributeValue] = {semconv.OPENAI_API_TYPE: "responses"}
     reasoning = keywords.get("reasoning")
     if isinstance(reasoning, Mapping) and isinstance(effort := reasoning.get("effort"), str):
         attributes[semconv.REQUEST_REASONING_LEVEL] = effort
-    request = base_request("chat", responses, keywords, attributes, _RESPONSE_PARAMETERS)
+    request = read_request(responses, args, keywords, operation="chat", names=_RESPONSE_PARAMETERS, said=attributes)
     return request._replace(chunks=ResponseEvents()) if keywords.get("stream") else request
 
 
@@ -75,57 +110,22 @@ def inside_response_helper(helper: Any, wrap: Callable[[Any], Any]) -> Any:
     return helper
 
 
-def image_request(images: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
+def image_request(images: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     """Read a call of `images.generate`, `edit` or `create_variation`."""
     kind = kind_of(keywords.get("quality"), keywords.get("size"))
-    request = base_request("image_generation", images, keywords, {**kind.attributes}, _IMAGE_PARAMETERS)
+    request = read_request(
+        images, args, keywords, operation="image_generation", names=_IMAGE_PARAMETERS, said=kind.attributes
+    )
     if not keywords.get("stream"):
         return request
     wanted = keywords.get("n")
     return request._replace(chunks=ImageEvents(wanted if isinstance(wanted, int) else 1))
 
 
-def transcription_request(transcriptions: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
+def transcription_request(transcriptions: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     """Read a call of `audio.transcriptions.create`."""
-    request = base_request("transcription", transcriptions, keywords, {}, _TRANSCRIPTION_PARAMETERS)
+    request = read_request(transcriptions, args, keywords, operation="transcription", names=_TRANSCRIPTION_PARAMETERS)
     return request._replace(chunks=TranscriptionEvents()) if keywords.get("stream") else request
-
-
-def translation_request(translations: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
-    """Read a call of `audio.translations.create`."""
-    return base_request("translation", translations, keywords, {}, _TRANSCRIPTION_PARAMETERS)
-
-
-def speech_request(speech: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
-    """Read a call of `audio.speech.create`."""
-    return base_request("speech_generation", speech, keywords, {})
-
-
-def base_request(
-    operation: str,
-    resource: Any,
-    keywords: dict[str, Any],
-    attributes: dict[str, AttributeValue],
-    names: Mapping[str, str] = _NO_NAMES,
-    *,
-    streams: bool = False,
-) -> Request:
-    """Return what all calls have in common: the model, and where the client of the resource sends them.
-
-    The parameters in `names` become attributes. `streams`: the call returns a stream in the format of chat completions.
-    """
-    for name, value in keywords.items():  # `of_parameters` would be one call more
-        if name in names and isinstance(value, PLAIN):
-            attributes[names[name]] = value
-    endpoint = _endpoint(resource._client)  # noqa: SLF001 - the SDK's resources keep their client nowhere else
-    model = keywords.get("model")
-    if not isinstance(model, str):
-        model = None
-    raw = "extra_headers" in keywords and raw_mode(keywords) is not None
-    if not streams:
-        return Request(operation, model, endpoint, keywords, attributes, None, raw)
-    sent, chunks, refused = ask_for_usage(keywords, endpoint, model)
-    return Request(operation, model, endpoint, sent, attributes, chunks, raw, refused)
 
 
 def _endpoint(client: Any) -> Endpoint:

@@ -41,12 +41,8 @@ class MakesReader(Protocol):
         ...
 
 
-class AskedForUsage(NamedTuple):
-    """How to make the call of a stream, and how to read it: fields of a `Request`."""
-
-    keywords: Mapping[str, Any]
-    chunks: ChunkReader
-    refused: Callable[[Exception], bool] | None = None
+AskedForUsage = tuple[Mapping[str, Any], ChunkReader, Callable[[Exception], bool] | None]
+"""How to call for a stream, and how to read it: the fields `keywords`, `chunks` and `refused` of a `Request`."""
 
 
 def ask_for_usage(
@@ -59,21 +55,21 @@ def ask_for_usage(
     """
     options: Mapping[str, Any] = keywords.get("stream_options") or {}
     if "include_usage" in options:
-        return AskedForUsage(keywords, reader(hide_usage=False))
+        return keywords, reader(hide_usage=False), None
     extra_body: Mapping[str, Any] = keywords.get("extra_body") or {}
     if "stream_options" in extra_body or raw_mode(keywords) == "stream":
-        return AskedForUsage(keywords, reader(hide_usage=False))
+        return keywords, reader(hide_usage=False), None
     kind = StreamKind(endpoint.host or endpoint.provider, model, tuple(extra_body))
     if kind in refusing or not asks_for_stream_usage():
-        return AskedForUsage(keywords, reader(hide_usage=False))
+        return keywords, reader(hide_usage=False), None
     asking = {**keywords, "stream_options": {**options, "include_usage": True}}
-    return AskedForUsage(asking, reader(hide_usage=True), partial(_refuses, kind))
+    return asking, reader(hide_usage=True), partial(_refuses, kind)
 
 
 def asked_for_usage(request: Request, reader: MakesReader) -> Request:
     """Return the request of a stream with its reader, and with the question for the usage."""
-    asked = ask_for_usage(request.keywords, request.endpoint, request.model, reader)
-    return request._replace(keywords=asked.keywords, chunks=asked.chunks, refused=asked.refused)
+    keywords, chunks, refused = ask_for_usage(request.keywords, request.endpoint, request.model, reader)
+    return request._replace(keywords=keywords, chunks=chunks, refused=refused)
 
 
 def _refuses(kind: StreamKind, error: Exception) -> bool:

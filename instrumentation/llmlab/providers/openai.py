@@ -10,18 +10,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from opentelemetry.util.types import AttributeValue
-
 from llmlab import semconv
 from llmlab.formats.openai import read_completion
 from llmlab.formats.openai_content import CHAT, COMPLETION
 from llmlab.formats.openai_helpers import HOOKS, overhearing
 from llmlab.formats.openai_media import read_images, read_speech, read_transcription
 from llmlab.formats.openai_requests import (
-    base_request,
     embeddings_request,
     image_request,
     inside_response_helper,
+    read_request,
     response_helper_request,
     response_request,
     speech_request,
@@ -30,9 +28,9 @@ from llmlab.formats.openai_requests import (
 )
 from llmlab.formats.openai_responses import read_response
 from llmlab.formats.openai_responses_content import RESPONSES
-from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
+from llmlab.providers import Call, Provider, ReadRequest, Reply
 
-_CHAT_PARAMETERS = {
+_COMPLETION_PARAMETERS = {
     "max_tokens": semconv.REQUEST_MAX_TOKENS,
     "max_completion_tokens": semconv.REQUEST_MAX_TOKENS,
     "temperature": semconv.REQUEST_TEMPERATURE,
@@ -43,15 +41,16 @@ _CHAT_PARAMETERS = {
 }
 
 
-def _chat_request(completions: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
-    attributes: dict[str, AttributeValue] = {semconv.OPENAI_API_TYPE: "chat_completions"}
-    streams = bool(keywords.get("stream"))
-    return base_request("chat", completions, keywords, attributes, _CHAT_PARAMETERS, streams=streams)
-
-
-def _completion_request(completions: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
-    streams = bool(keywords.get("stream"))
-    return base_request("text_completion", completions, keywords, {}, _CHAT_PARAMETERS, streams=streams)
+_completion_request = partial(
+    read_request, operation="text_completion", names=_COMPLETION_PARAMETERS, is_completion=True
+)
+_chat_request = partial(
+    read_request,
+    operation="chat",
+    names=_COMPLETION_PARAMETERS,
+    said={semconv.OPENAI_API_TYPE: "chat_completions"},
+    is_completion=True,
+)
 
 
 _CHAT = "openai.resources.chat.completions.completions"
