@@ -13,7 +13,7 @@ from fake_provider.testing import FakeProvider
 from instrumentation.cell_recorder import pytest_configure
 from instrumentation.spans import Spans
 from llmlab.capture import faults
-from llmlab.capture.content import CAPTURE
+from llmlab.capture.switches import CONTENT
 from llmlab.instrumentor import LLMLabInstrumentor
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def capturing(monkeypatch: pytest.MonkeyPatch, tracer_provider: TracerProvider) 
     instrumentor = LLMLabInstrumentor()
 
     def start(mode: str = "SPAN_ONLY", logger_provider: LoggerProvider | None = None) -> None:
-        monkeypatch.setenv(CAPTURE, mode)
+        monkeypatch.setenv(CONTENT, mode)
         instrumentor.instrument(tracer_provider=tracer_provider, logger_provider=logger_provider)
 
     yield start

@@ -19,10 +19,10 @@ from instrumentation.conftest import Capturing
 from instrumentation.contents import KEY
 from instrumentation.reading import of_model
 from instrumentation.spans import CONTENT, Spans
-from llmlab.capture import content
-from llmlab.capture.content import CAPTURE
+from llmlab.capture import content, switches
 from llmlab.capture.content_json import LEAST_LIMIT_CHARS, LIMIT, as_json, fitted, plain
 from llmlab.capture.events import DETAILS
+from llmlab.providers import ContentFormat, discover
 
 openai = pytest.importorskip("openai")
 
@@ -81,6 +81,11 @@ def ask(provider: FakeProvider, **more: Any) -> Any:
     with openai.OpenAI(base_url=provider.openai_url, api_key="fake", max_retries=0) as client:
         answer = client.chat.completions.create(**CHAT | more)
         return list(answer) if more.get("stream") else answer
+
+
+@pytest.mark.parametrize("name", sorted({name for provider in discover() for name in provider.content}))
+def test_every_format_that_a_provider_names_is_there(name: str) -> None:
+    assert isinstance(content.format_named(name), ContentFormat)
 
 
 @pytest.mark.parametrize("mode", ["", "NO_CONTENT", "false", "EVENT_ONLY", "nonsense"])
@@ -214,7 +219,7 @@ def test_a_value_that_is_not_followed_is_said_in_the_log(
     monkeypatch.setattr(content, "_logged", set[str]())
     with caplog.at_level(logging.WARNING, "llmlab"):
         capturing(mode)
-    assert sum(CAPTURE in message for message in caplog.messages) == lines
+    assert sum(switches.CONTENT in message for message in caplog.messages) == lines
 
 
 @pytest.mark.parametrize("mode", ["SPAN_ONLY", "span_and_event", "true"])

@@ -172,6 +172,14 @@ class TestImports:
         )
         assert run(code).split() == []
 
+    def test_what_records_content_is_imported_only_where_content_is_wanted(self) -> None:
+        code = (
+            "import sys; from llmlab.instrumentor import LLMLabInstrumentor; LLMLabInstrumentor().instrument();"
+            "import openai; openai.OpenAI(api_key='unused').chat.completions;"
+            "print(*(name for name in sys.modules if name.startswith('llmlab.') and 'content' in name))"
+        )
+        assert run(code).split() == []
+
     def test_an_sdk_imported_later_is_instrumented(self) -> None:
         code = (
             "from llmlab.instrumentor import LLMLabInstrumentor; LLMLabInstrumentor().instrument();"

@@ -8,22 +8,25 @@ open-telemetry/semantic-conventions-genai, `docs/gen-ai/non-normative/models.py`
 import logging
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from os import environ
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmlab import semconv
 from llmlab.capture.content_json import fitted
-from llmlab.capture.events import are_events_known
+from llmlab.capture.content_places import Places
+from llmlab.capture.events import Events, are_events_known
 from llmlab.capture.faults import note
+from llmlab.capture.switches import CONTENT, asks_for_content
 from llmlab.providers import Asked, Message, Reply
 
 if TYPE_CHECKING:
-    from llmlab.capture.content_places import Places
-    from llmlab.providers import Call, ChunkContent, ChunkReader, ContentFormat, Request
+    from collections.abc import Callable
 
-CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+    from opentelemetry._logs import LoggerProvider
 
-_OFF = frozenset({"", "false", "no_content"})
+    from llmlab.providers import Call, ChunkContent, ChunkReader, ContentFormat, Provider, Request
+
 _OPERATIONS = frozenset({"chat", "generate_content", "text_completion"})
 """What has prompts and answers."""
 
@@ -50,12 +53,12 @@ _NOWHERE = Capture(on_spans=False, in_events=False)
 
 def wanted() -> Capture:
     """Return where the user wants prompts and answers. A value that we cannot follow is logged."""
-    value = environ.get(CAPTURE, "").strip().lower()
+    value = environ.get(CONTENT, "").strip().lower()
     mode = _MODES.get(value, _NOWHERE)
     if mode.in_events and not are_events_known():
         _complain(value, "events need opentelemetry-api 1.38; llmlab makes none")
         return mode._replace(in_events=False)
-    if value not in _OFF and mode is _NOWHERE:
+    if mode is _NOWHERE and asks_for_content():
         _complain(value, "no known value; nothing is recorded")
     return mode
 
@@ -63,10 +66,27 @@ def wanted() -> Capture:
 def _complain(value: str, problem: str) -> None:
     if value not in _logged:
         _logged.add(value)
-        _logger.warning("%s=%s: %s", CAPTURE, value, problem)
+        _logger.warning("%s=%s: %s", CONTENT, value, problem)
 
 
-def with_content(call: "Call", formats: "tuple[ContentFormat, ...]", places: "Places") -> "Call":
+def content_recorder(
+    provider: "Provider", scope: str, logger_provider: "LoggerProvider | None"
+) -> "Callable[[Call], Call] | None":
+    """Return what makes of a call one of which prompts and answers are recorded. None where nobody wants them."""
+    capture = wanted()
+    if not any(capture):
+        return None
+    places = Places(Events(scope, logger_provider) if capture.in_events else None, on_spans=capture.on_spans)
+    return partial(with_content, formats=tuple(map(format_named, provider.content)), places=places)
+
+
+def format_named(name: str) -> "ContentFormat":
+    """Import a format: `openai_content:CHAT` is `CHAT` in `llmlab.formats.openai_content`."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(f"llmlab.formats.{module}"), attribute)
+
+
+def with_content(call: "Call", formats: "tuple[ContentFormat, ...]", places: Places) -> "Call":
     """Return a call of which prompts and answers are recorded as well. Nothing that is raised comes from here."""
 
     def read_request(client: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> "Request | None":
@@ -96,7 +116,7 @@ def with_content(call: "Call", formats: "tuple[ContentFormat, ...]", places: "Pl
 def _with_prompt(
     request: "Request",
     formats: "tuple[ContentFormat, ...]",
-    places: "Places",
+    places: Places,
     arguments: tuple[Any, ...],
     keywords: dict[str, Any],
 ) -> "Request":

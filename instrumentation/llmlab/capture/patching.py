@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, partial
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from types import CellType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,12 +15,10 @@ from packaging.specifiers import SpecifierSet
 
 from llmlab._version import __version__
 from llmlab.capture.client_metrics import ClientMetrics
-from llmlab.capture.content import wanted, with_content
-from llmlab.capture.content_places import Places
-from llmlab.capture.events import Events
 from llmlab.capture.faults import Guard
 from llmlab.capture.recording import Recorder
 from llmlab.capture.replacing import Switch, is_replaced, replacement
+from llmlab.capture.switches import asks_for_content
 from llmlab.capture.wrapping import Wrapper, own_span_wrapper, wrapper
 from llmlab.providers import Call, Hook, Provider
 
@@ -63,7 +62,9 @@ class Installation:
         self._recorder = Recorder(provider, tracer, ClientMetrics(scope, meter_provider))
         self._only_where = only_where
         self._switch = Switch()
-        self._places = _places(scope, logger_provider) if provider.content else None
+        self._with_content: Callable[[Call], Call] | None = None
+        if provider.content and asks_for_content():
+            self._with_content = _content().content_recorder(provider, scope, logger_provider)
         self._patches: list[Patch] = []
         for call in provider.calls:
             wrapt.register_post_import_hook(partial(self._instrument, call), call.module)
@@ -86,8 +87,8 @@ class Installation:
         # An exception here would make the application's own import of the SDK fail.
         with Guard(f"instrument {self._provider.distribution} ({call.module}.{call.attribute})"):
             if self._switch.is_on and self._is_supported:
-                if self._places is not None:
-                    call = with_content(call, self._provider.content, self._places)
+                if self._with_content is not None:
+                    call = self._with_content(call)
                 around = wrapper(call, self._recorder)
                 self._patch(module, call.attribute, around, is_optional=call.is_optional, closure=call.closure)
 
@@ -141,12 +142,9 @@ class Installation:
         return False
 
 
-def _places(scope: str, logger_provider: "LoggerProvider | None") -> Places | None:
-    """Return where prompts and answers go, None where nobody wants them."""
-    capture = wanted()
-    if not any(capture):
-        return None
-    return Places(Events(scope, logger_provider) if capture.in_events else None, on_spans=capture.on_spans)
+def _content() -> Any:
+    """Return what records prompts and answers. It is imported here, since most programs want none of them recorded."""
+    return import_module("llmlab.capture.content")
 
 
 def _cell(function: Any, name: str) -> CellType:

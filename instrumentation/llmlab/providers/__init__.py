@@ -232,8 +232,9 @@ class Provider:
     """What else to listen to. A framework leaves its calls to the SDKs below, and records what none of them did."""
     tier_attribute: str = semconv.TIER
     """Where the served tier goes."""
-    content: tuple[ContentFormat, ...] = ()
-    """The formats of its prompts and answers; the first that fits a call is taken."""
+    content: tuple[str, ...] = ()
+    """The formats of its prompts and answers; the first that fits a call is taken. Each is a module in `llmlab.formats`
+    and the name of a `ContentFormat` in it (`openai_content:CHAT`), imported only where content is recorded."""
     own_spans: tuple[tuple[str, str], ...] = ()
     """The module and the name of each function with which the SDK, in some versions, starts a span of its own for a
     call. Where we record the call it returns a stand-in for our span instead."""

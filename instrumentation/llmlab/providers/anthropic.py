@@ -19,7 +19,6 @@ from llmlab.capture.attributes import of_parameters
 from llmlab.capture.faults import Guard
 from llmlab.capture.raw_responses import RAW_RESPONSE_HEADER
 from llmlab.formats.anthropic import MessageEvents, read_message
-from llmlab.formats.anthropic_content import MESSAGES
 from llmlab.hosts import Endpoint, port_of, provider_at
 from llmlab.providers import Call, Finished, Provider, Reply, Request
 
@@ -143,7 +142,7 @@ PROVIDER = Provider(
     name="anthropic",
     distribution="anthropic",
     versions=">=0.45,<3",
-    content=(MESSAGES,),
+    content=("anthropic_content:MESSAGES",),
     calls=(
         Call(module=_CLIENT, attribute="SyncAPIClient.request", request=_request, reply=read_message),
         Call(module=_CLIENT, attribute="AsyncAPIClient.request", kind="async", request=_request, reply=read_message),

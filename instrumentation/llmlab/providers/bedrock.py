@@ -18,7 +18,6 @@ from llmlab.capture.faults import Guard
 from llmlab.capture.recording import Recording
 from llmlab.capture.streams import ObjectProxy
 from llmlab.formats.bedrock import ConverseEvents, InvokedBody, InvokedChunks, read_converse
-from llmlab.formats.bedrock_content import CONVERSE, INVOKE, INVOKE_STREAM
 from llmlab.hosts import Endpoint, port_of
 from llmlab.providers import Call, ChunkReader, Provider, Request
 
@@ -149,7 +148,7 @@ PROVIDER = Provider(
     name="bedrock",
     distribution="botocore",
     versions=">=1.37.29,<2",
-    content=(CONVERSE, INVOKE, INVOKE_STREAM),
+    content=("bedrock_content:CONVERSE", "bedrock_content:INVOKE", "bedrock_content:INVOKE_STREAM"),
     calls=(
         Call(
             module="botocore.client",

@@ -15,7 +15,6 @@ from opentelemetry.util.types import AttributeValue
 
 from llmlab import semconv
 from llmlab.formats.cohere import ChatEvents, read_response
-from llmlab.formats.cohere_content import CHAT
 from llmlab.hosts import Endpoint, port_of, provider_at
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
 
@@ -101,7 +100,7 @@ PROVIDER = Provider(
     name="cohere",
     distribution="cohere",
     versions=">=5.16,<8",
-    content=(CHAT,),
+    content=("cohere_content:CHAT",),
     calls=(
         *_calls(_V1, _V1_CLASSES, "chat", "chat"),
         *_calls(_V1, _V1_CLASSES, "chat_stream", "chat"),

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
 from llmlab.formats.gemini import GenerateChunks, fields_of, read_embeddings, read_response, text_of
-from llmlab.formats.gemini_content import GENERATE
 from llmlab.hosts import Endpoint, port_of
 from llmlab.providers import Call, Provider, ReadRequest, Request
 
@@ -76,7 +75,7 @@ PROVIDER = Provider(
     name="google-genai",
     distribution="google-genai",
     versions=">=1.20,<4",
-    content=(GENERATE,),
+    content=("gemini_content:GENERATE",),
     calls=(
         _call("Models._generate_content", _generate_request),
         _call("Models._generate_content_stream", _stream_request),

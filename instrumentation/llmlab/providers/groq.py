@@ -14,7 +14,6 @@ from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
 from llmlab.capture.raw_responses import raw_mode
 from llmlab.formats.openai import ChatChunks, read_completion
-from llmlab.formats.openai_content import CHAT
 from llmlab.hosts import Endpoint, port_of, provider_at
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
 
@@ -80,7 +79,7 @@ PROVIDER = Provider(
     name="groq",
     distribution="groq",
     versions=">=0.18,<2",
-    content=(CHAT,),
+    content=("openai_content:CHAT",),
     calls=(
         _call(_CHAT, "Completions.create", _chat_request),
         _call(_CHAT, "AsyncCompletions.create", _chat_request, kind="async"),

@@ -12,10 +12,8 @@ from urllib.parse import urlsplit
 from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
 from llmlab.formats.openai import ChatChunks, read_completion
-from llmlab.formats.openai_content import CHAT
 from llmlab.formats.openai_streams import asked_for_usage
 from llmlab.formats.tgi import GenerationChunks, read_generation
-from llmlab.formats.tgi_content import GENERATION
 from llmlab.hosts import Endpoint, port_of, provider_at
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
 
@@ -124,7 +122,7 @@ PROVIDER = Provider(
     name="huggingface-hub",
     distribution="huggingface_hub",
     versions=">=0.30,<3",
-    content=(CHAT, GENERATION),
+    content=("openai_content:CHAT", "tgi_content:GENERATION"),
     calls=(
         *_calls("chat_completion", _chat_request, _read_chat),
         *_calls("text_generation", _generation_request, read_generation),

@@ -15,8 +15,6 @@ from urllib.parse import urlsplit
 from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
 from llmlab.formats.litellm import Chunks, Events, read, read_embeddings, read_responses
-from llmlab.formats.openai_content import CHAT, COMPLETION
-from llmlab.formats.openai_responses_content import RESPONSES
 from llmlab.formats.openai_streams import asked_for_usage
 from llmlab.frameworks.litellm import (
     Overheard,
@@ -172,7 +170,7 @@ PROVIDER = Provider(
     name="litellm",
     distribution="litellm",
     versions=">=1.80,<2",
-    content=(CHAT, COMPLETION, RESPONSES),
+    content=("openai_content:CHAT", "openai_content:COMPLETION", "openai_responses_content:RESPONSES"),
     calls=(
         *_calls("completion", "litellm.main", partial(_chat_request, "chat", 0), read),
         *_calls("text_completion", "litellm.main", partial(_chat_request, "text_completion", 1), read),

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
 from llmlab.formats.openai import ChatChunks, read_completion
-from llmlab.formats.openai_content import CHAT, COMPLETION
 from llmlab.hosts import Endpoint, port_of
 from llmlab.providers import Call, Provider, ReadRequest, Reply, Request
 
@@ -113,7 +112,7 @@ PROVIDER = Provider(
     name="mistralai",
     distribution="mistralai",
     versions=">=1.9.3,<4",
-    content=(CHAT, COMPLETION),
+    content=("openai_content:CHAT", "openai_content:COMPLETION"),
     calls=(
         *_calls("mistralai"),
         *_calls("mistralai.client"),

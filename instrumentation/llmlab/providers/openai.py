@@ -12,7 +12,6 @@ from typing import Any
 
 from llmlab import semconv
 from llmlab.formats.openai import read_completion
-from llmlab.formats.openai_content import CHAT, COMPLETION
 from llmlab.formats.openai_helpers import HOOKS, overhearing
 from llmlab.formats.openai_media import read_images, read_speech, read_transcription
 from llmlab.formats.openai_requests import (
@@ -27,7 +26,6 @@ from llmlab.formats.openai_requests import (
     translation_request,
 )
 from llmlab.formats.openai_responses import read_response
-from llmlab.formats.openai_responses_content import RESPONSES
 from llmlab.providers import Call, Provider, ReadRequest, Reply
 
 _COMPLETION_PARAMETERS = {
@@ -81,7 +79,7 @@ PROVIDER = Provider(
     name="openai",
     distribution="openai",
     versions=">=1.63,<4",
-    content=(CHAT, COMPLETION, RESPONSES),
+    content=("openai_content:CHAT", "openai_content:COMPLETION", "openai_responses_content:RESPONSES"),
     calls=(
         *_calls(_CHAT, "Completions.create", _chat_request),
         *_calls(_CHAT, "Completions.parse", overhearing(_chat_request), is_optional=True),  # since 1.92
