@@ -197,6 +197,10 @@ class Recording:
         self.request = self.request._replace(chunks=chunks)
         return chunks
 
+    def until_the_end(self) -> "_UntilTheEnd":
+        """Return the block to read the stream in: leaving it settles, at the end of the stream as at its error."""
+        return _UntilTheEnd(self)
+
     def settle_stream(self, *, complete: bool = False, error: BaseException | None = None) -> None:
         """Settle with what the chunks reported. `complete` means that the stream came to its own end."""
         if self._open:
@@ -237,6 +241,25 @@ class Recording:
         if self._metrics.is_on:
             duration_s = perf_counter() - self._started_s
             self._metrics.record(self.request, reply, error, duration_s, self._first_chunk_s)
+
+
+class _UntilTheEnd:
+    """The block in which a generator passes the chunks of a stream on."""
+
+    __slots__ = ("_recording",)
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: "type[BaseException] | None", error: BaseException | None, traceback: "TracebackType | None"
+    ) -> None:
+        # Whoever closes the generator has thrown the stream away: the recording notices that by itself.
+        if kind is not GeneratorExit:
+            self._recording.settle_stream(complete=error is None, error=error)
 
 
 def _beside(request: "Request", reply: Reply) -> "Finished":

@@ -69,8 +69,7 @@ class SyncStream(Watched):
     """A stream read with `for` or `next()`."""
 
     def __init__(self, stream: Any, recording: Recording, chunks: "ChunkReader") -> None:
-        ObjectProxy.__init__(self, stream)
-        self._self_recording = recording
+        super().__init__(stream, recording)
         # What `isinstance` says, without going through the machinery of abstract classes for each stream.
         loops = LoopingReader in type(chunks).__mro__
         self._self_chunks = (
@@ -126,7 +125,7 @@ class AsyncStream(Watched):
 def _pass_on(stream: Iterable[Any], recording: Recording, read: Callable[[Any], bool]) -> Iterator[Any]:
     """Yield the chunks that are meant for the caller. A generator, because it costs least for each chunk."""
     is_fresh = True
-    try:
+    with recording.until_the_end():
         for chunk in stream:
             if is_fresh:
                 is_fresh = False
@@ -138,12 +137,6 @@ def _pass_on(stream: Iterable[Any], recording: Recording, read: Callable[[Any], 
                 hidden = False
             if not hidden:
                 yield chunk
-    except GeneratorExit:
-        raise  # whoever closes this generator has thrown the stream away: the recording notices that by itself
-    except BaseException as error:
-        recording.settle_stream(error=error)
-        raise
-    recording.settle_stream(complete=True)
 
 
 def settle_watched(stream: Any) -> None:

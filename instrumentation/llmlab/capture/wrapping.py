@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from llmlab.providers import Call
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
-"""What wrapt calls: the original function, the instance (None for a plain function), arguments and keywords."""
+"""What is put around a function: called with the original, the instance (None for a plain function), arguments and
+keywords."""
 
 
 def wrapper(call: "Call", recorder: "Recorder") -> Wrapper:

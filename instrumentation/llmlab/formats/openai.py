@@ -93,7 +93,7 @@ class PlainChatChunks(ChatChunks, LoopingReader):
     def pass_on(self, stream: Iterable[Any], recording: "Recording") -> Iterator[Any]:
         """Yield the chunks that the caller may see. Only those that report something are worth a call of `read`."""
         is_fresh, asked_by_us = True, self._hide_usage
-        try:
+        with recording.until_the_end():
             for chunk in stream:
                 if is_fresh:
                     is_fresh = False
@@ -110,12 +110,6 @@ class PlainChatChunks(ChatChunks, LoopingReader):
                 except Exception as error:  # noqa: BLE001 - noted; a Guard would cost more than the reading
                     note(error, READ_CHUNK)
                 yield chunk
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            recording.settle_stream(error=error)
-            raise
-        recording.settle_stream(complete=True)
 
 
 def _reply(fields: Mapping[str, Any], finish_reasons: tuple[str, ...], usage: Any, ended: bool | None = None) -> Reply:

@@ -89,8 +89,7 @@ class LoopingReader(ABC):
     def pass_on(self, stream: Iterable[Any], recording: "Recording") -> Iterator[Any]:
         """Yield the chunks that the caller may see, and take note of all. Only what the stream raises is raised.
 
-        Tells the recording of the first chunk, and settles it at the end of the stream or at its error, but not where
-        the generator is closed: who does that has thrown the stream away, and the recording notices by itself.
+        Tells the recording of the first chunk, and runs inside of its `until_the_end`.
         """
         ...
 
