@@ -69,6 +69,7 @@ def test_a_stream_goes_on(
     monkeypatch.setattr(ChatChunks, name, fail)
     assert len(list(client.chat.completions.create(**STREAM))) > 1
     assert len(caplog.records) == 1
+    assert spans.one().end_time is not None
 
 
 def test_a_reply_that_cannot_be_read_still_ends_the_span(

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Coroutine, Generator
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import openai
@@ -365,6 +368,34 @@ class TestRefusedStreamOptions:
 
         assert asyncio.run(run()) > 1
         assert spans.one().status.status_code is StatusCode.UNSET
+
+
+def test_a_call_may_be_carried_on_in_other_contexts(provider: FakeProvider, spans: Spans) -> None:
+    """Some schedulers run each step of a coroutine in a context of its own, where the way back is unknown."""
+
+    class StepByStep:
+        def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+            self._coroutine = coroutine
+
+        def __await__(self) -> Generator[Any, Any, Any]:
+            go_on = partial(self._coroutine.send, None)
+            while True:
+                try:
+                    waiting = copy_context().run(go_on)
+                except StopIteration as end:
+                    return end.value
+                try:
+                    yield waiting
+                    go_on = partial(self._coroutine.send, None)
+                except BaseException as error:  # noqa: BLE001 - handed on
+                    go_on = partial(self._coroutine.throw, error)
+
+    async def run() -> Any:
+        async with openai.AsyncOpenAI(base_url=provider.openai_url, api_key="fake") as client:
+            return await StepByStep(client.chat.completions.create(**CHAT))
+
+    assert asyncio.run(run()).choices
+    assert spans.attributes()["llmlab.usage.source"] == "reported"
 
 
 class TestProviders:

@@ -9,7 +9,9 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from llmlab.capture.recording import Recording
-from llmlab.formats.openai import ChatChunks, PlainChatChunks, read_completion, read_usage
+from llmlab.formats.openai import ChatChunks, OpenAIChatChunks, PlainChatChunks, read_completion, read_usage
+from llmlab.formats.openai_streams import ask_for_usage
+from llmlab.hosts import Endpoint
 from llmlab.usage import NO_USAGE, Usage, contradictions
 
 
@@ -144,18 +146,52 @@ class Settled(Recording):
         self.said.append("complete" if complete else repr(error))
 
 
+OPENAIS_OWN: dict[str, Callable[[], list[ChatCompletionChunk]]] = {
+    "with usage": lambda: [chunk(**said()), chunk(**said()), chunk(**said("stop")), chunk(usage=sdk_usage())],
+    "without usage": lambda: [chunk(**said()), chunk(**said("length"))],
+    "left early": lambda: [chunk(**said()), chunk(**said())],
+    "nothing but usage": lambda: [chunk(usage=sdk_usage())],
+    "one chunk": lambda: [chunk(**said("stop"))],
+    "no chunks": list,
+}
+
+
 @pytest.mark.parametrize("hide_usage", [True, False])
-@pytest.mark.parametrize("made", STREAMS.values(), ids=STREAMS)
+@pytest.mark.parametrize(
+    ("reader", "made"),
+    [(PlainChatChunks, made) for made in STREAMS.values()]
+    + [(OpenAIChatChunks, made) for made in OPENAIS_OWN.values()],
+    ids=[*STREAMS, *(f"OpenAI's own, {name}" for name in OPENAIS_OWN)],
+)
 def test_a_stream_passes_as_it_does_chunk_by_chunk(
-    made: Callable[[], list[ChatCompletionChunk]], hide_usage: bool
+    reader: type[PlainChatChunks], made: Callable[[], list[ChatCompletionChunk]], hide_usage: bool
 ) -> None:
-    one_by_one, in_a_loop = ChatChunks(hide_usage=hide_usage), PlainChatChunks(hide_usage=hide_usage)
+    one_by_one, in_a_loop = ChatChunks(hide_usage=hide_usage), reader(hide_usage=hide_usage)
     seen = [each for each in made() if not one_by_one.read(each)]
     settled = Settled()
     passed = list(in_a_loop.pass_on(made(), settled))
     assert settled.said == (["first chunk"] if made() else []) + ["complete"]
     assert [each.to_dict() for each in passed] == [each.to_dict() for each in seen]
     assert in_a_loop.reply() == one_by_one.reply()
+
+
+@pytest.mark.parametrize(
+    ("host", "keywords", "expected"),
+    [
+        ("api.openai.com", {}, OpenAIChatChunks),
+        ("api.openai.com", {"n": 1}, OpenAIChatChunks),
+        ("api.openai.com", {"n": 2}, ChatChunks),
+        ("example.openai.azure.com", {}, PlainChatChunks),
+        ("127.0.0.1", {"n": None}, PlainChatChunks),
+        ("127.0.0.1", {"n": 3}, ChatChunks),
+    ],
+)
+@pytest.mark.parametrize("options", [None, {"include_usage": True}])
+def test_only_openais_own_streams_are_read_as_such(
+    host: str, keywords: dict[str, Any], expected: type[ChatChunks], options: dict[str, Any] | None
+) -> None:
+    _, chunks, _ = ask_for_usage({**keywords, "stream_options": options}, Endpoint("openai", host, 443), "gpt-5-mini")
+    assert type(chunks) is expected
 
 
 def test_a_stream_that_breaks_is_settled_with_its_error() -> None:

@@ -9,7 +9,15 @@ from opentelemetry import context, trace
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Decision, ParentBased, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    ALWAYS_ON,
+    Decision,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
 
 from llmlab.capture.spans import Spans, put
 
@@ -156,3 +164,30 @@ def test_the_parent_is_taken_from_the_context() -> None:
     parent = provider.get_tracer("test").start_span("parent")
     span = Spans(provider.get_tracer("test")).start("chat", trace.set_span_in_context(parent), dict(FIRST))
     assert span.get_span_context().trace_id == parent.get_span_context().trace_id
+
+
+def test_a_parent_decides_even_after_spans_without_one() -> None:
+    """The decision for those without a parent is remembered; it is nobody else's."""
+    provider, exporter = recorded()
+    spans = Spans(provider.get_tracer("test"))
+    spans.start("chat", NOWHERE, dict(FIRST)).end()
+    said = trace.TraceState([("vendor", "value")])
+    for flags in (trace.TraceFlags.DEFAULT, trace.TraceFlags.SAMPLED):
+        outside = trace.SpanContext(7, 8, is_remote=True, trace_flags=trace.TraceFlags(flags), trace_state=said)
+        inside = trace.set_span_in_context(trace.NonRecordingSpan(outside), NOWHERE)
+        spans.start("chat", inside, dict(FIRST)).end()
+    spans.start("chat", NOWHERE, dict(FIRST)).end()
+    ended = exporter.get_finished_spans()
+    first, sampled, last = (span.get_span_context() or trace.INVALID_SPAN_CONTEXT for span in ended)
+    assert (sampled.trace_id, sampled.trace_state) == (7, said)
+    assert ended[0].parent is ended[2].parent is None
+    assert len({first.trace_id, last.trace_id, 7}) == 3
+    assert not first.trace_state
+
+
+def test_a_share_of_the_calls_is_still_a_share() -> None:
+    provider, exporter = recorded(sampler=ParentBased(TraceIdRatioBased(0.5)))
+    spans = Spans(provider.get_tracer("test"))
+    for _ in range(200):
+        spans.start("chat", NOWHERE, dict(FIRST)).end()
+    assert 40 < len(exporter.get_finished_spans()) < 160

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from llmlab.capture.proxies import ObjectProxy
 from llmlab.capture.recording import Recording
-from llmlab.capture.streams import ObjectProxy
 
 
 class Manager(ObjectProxy):

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from llmlab.capture.faults import Guard
+from llmlab.capture.proxies import keep
 from llmlab.capture.recording import Recording
 from llmlab.capture.streams import Watched, watched
 from llmlab.providers import Reply
@@ -44,10 +45,14 @@ def watched_response(response: Any, recording: Recording, read: ReadReply, *, as
 class RawResponse(Watched):
     """A raw response whose body is still to come."""
 
+    __slots__ = ("_self_asynchronous", "_self_stream")
+    _self_asynchronous: bool
+    _self_stream: tuple[Any, Any] | None
+
     def __init__(self, response: Any, recording: Recording, *, asynchronous: bool) -> None:
         super().__init__(response, recording)
-        self._self_asynchronous = asynchronous
-        self._self_stream: tuple[Any, Any] | None = None
+        keep(self, "_self_asynchronous", asynchronous)
+        keep(self, "_self_stream", None)
 
     def parse(self, *args: Any, **keywords: Any) -> Any:
         """Parse the response behind; with an asynchronous one the result is to be awaited."""
@@ -59,10 +64,12 @@ class RawResponse(Watched):
 
     def _self_parsed(self, parsed: Any) -> Any:
         """Return a stream watched, the same one each time; anything else as it is."""
-        if self._self_stream is None or self._self_stream[0] is not parsed:
-            stream = watched(parsed, self._self_recording, asynchronous=self._self_asynchronous)
-            self._self_stream = (parsed, stream)
-        return self._self_stream[1]
+        known = self._self_stream
+        if known is not None and known[0] is parsed:
+            return known[1]
+        stream = watched(parsed, self._self_recording, asynchronous=self._self_asynchronous)
+        keep(self, "_self_stream", (parsed, stream))
+        return stream
 
 
 def _listen(http: Any, recording: Recording, read: ReadReply) -> None:

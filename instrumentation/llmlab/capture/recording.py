@@ -10,6 +10,7 @@ from llmlab import semconv
 from llmlab.attribution import tags_in, tags_of_environment
 from llmlab.capture import attributes
 from llmlab.capture.collector import settle_safely
+from llmlab.capture.current import SPAN, attach, current, detach
 from llmlab.capture.faults import Guard, note
 from llmlab.capture.runs import enclosed, enclosing
 from llmlab.capture.spans import Spans, put
@@ -30,9 +31,6 @@ GENAI_CALL = "opentelemetry.genai.client.inference.context"
 _RECORDED = context.create_key("llmlab.recorded")
 """Set inside a call that we record: a framework over an SDK that is instrumented too is one call, not two."""
 
-(_SPAN,) = trace.set_span_in_context(trace.INVALID_SPAN, context.Context())
-"""Where OpenTelemetry keeps the current span. `set_span_in_context` would make one more copy for each call."""
-
 _NOTHING = Reply()
 
 _SETTLE = "settle a call"
@@ -43,9 +41,9 @@ class Recorder:
     """Records the calls of one provider."""
 
     def __init__(self, provider: "Provider", tracer: trace.Tracer, metrics: "ClientMetrics") -> None:
-        self._tier_attribute = provider.tier_attribute
+        self.tier_attribute = provider.tier_attribute
         self.spans = Spans(tracer)
-        self._metrics = metrics
+        self.metrics = metrics
         self._step = f"begin to record a call of {provider.name}"
 
     def begin(
@@ -53,7 +51,7 @@ class Recorder:
     ) -> "Recording | None":
         """Read a call and start its span. None when it is to be left alone."""
         try:
-            around = context.get_current()
+            around = current()
             if around and _is_suppressed(around):
                 return None
             request = call.request(client, arguments, keywords)
@@ -88,23 +86,24 @@ class Recorder:
         span = self.spans.start(name, around, known, started_ns)
         # Nobody listens to a span that was sampled out, so the call is better left as it is; metrics know no sampling.
         if not span.is_recording():
-            if not self._metrics.is_on:
+            if not self.metrics.is_on:
                 return None
         elif around and (block := of(around).block) is not None:
             block.note_call()
-        recording = Recording(request, self._tier_attribute, span, self._metrics, self._note)
+        recording = Recording(request, self, span)
         if started_ns is not None:
             recording.began_at(started_ns)
         return recording
 
     def _start_results(self, request: "Request", read: "Callable[[Any], Finished | None]") -> "Recording":
         """Listen to the results of a batch. The recording is the usual one, over a span that records nothing."""
-        chunks = _Results(read, self._note)
+        chunks = _Results(read, self.note)
         no_span = trace.NonRecordingSpan(trace.get_current_span().get_span_context())
-        return Recording(request._replace(chunks=chunks), self._tier_attribute, no_span, self._metrics, self._note)
+        return Recording(request._replace(chunks=chunks), self, no_span)
 
-    def _note(self, finished: "Finished") -> None:
-        recording = self._start(finished.request, context.get_current())
+    def note(self, finished: "Finished") -> None:
+        """Record a call that is over."""
+        recording = self._start(finished.request, current())
         if recording is not None:
             recording.settle(finished.reply)
 
@@ -134,28 +133,17 @@ class Recording:
 
     __slots__ = (
         "_first_chunk_s",
-        "_metrics",
-        "_note",
         "_open",
+        "_recorder",
         "_started_s",
-        "_tier_attribute",
         "_token",
         "outside",
         "request",
     )
 
-    def __init__(
-        self,
-        request: "Request",
-        tier_attribute: str,
-        span: trace.Span,
-        metrics: "ClientMetrics",
-        note: "Callable[[Finished], None]",
-    ) -> None:
+    def __init__(self, request: "Request", recorder: Recorder, span: trace.Span) -> None:
         self.request = request
-        self._tier_attribute = tier_attribute
-        self._metrics = metrics
-        self._note = note
+        self._recorder = recorder
         self._open = [span]
         self.outside: context.Context | None = None
         """What holds where the call is made, as far as known already."""
@@ -164,9 +152,9 @@ class Recording:
         self._first_chunk_s: float | None = None
 
     def __enter__(self) -> Self:
-        outside = context.get_current() if self.outside is None else self.outside
-        inside = {**outside, _SPAN: self._open[0], _RECORDED: True}
-        self._token = context.attach(context.Context(inside))
+        outside = current() if self.outside is None else self.outside
+        inside = {**outside, SPAN: self._open[0], _RECORDED: True}
+        self._token = attach(context.Context(inside))
         return self
 
     def __exit__(
@@ -174,7 +162,10 @@ class Recording:
     ) -> None:
         # A coroutine that is thrown away is closed in a foreign context, where our tokens mean nothing.
         if self._token is not None and kind is not GeneratorExit:
-            context.detach(self._token)
+            try:  # noqa: SIM105 - `suppress` would cost every call
+                detach(self._token)
+            except ValueError:  # nor do they where somebody carries a coroutine on in another context
+                pass
         if error is not None:
             self.give_up(error)
 
@@ -197,17 +188,22 @@ class Recording:
         self.request = self.request._replace(chunks=chunks)
         return chunks
 
-    def until_the_end(self) -> "_UntilTheEnd":
-        """Return the block to read the stream in: leaving it settles, at the end of the stream as at its error."""
-        return _UntilTheEnd(self)
-
     def settle_stream(self, *, complete: bool = False, error: BaseException | None = None) -> None:
-        """Settle with what the chunks reported. `complete` means that the stream came to its own end."""
-        if self._open:
+        """Settle with what the chunks reported. `complete` means that the stream came to its own end.
+
+        A generator that is closed was thrown away, and the recording notices by itself when it goes the same way: this
+        may be the garbage collector's doing (`llmlab.capture.collector`).
+        """
+        if self._open and not isinstance(error, GeneratorExit):
             try:
                 chunks = self.request.chunks
-                self.settle(_NOTHING if chunks is None else chunks.reply(), complete=complete, error=error)
+                reply = _NOTHING if chunks is None else chunks.reply()
             except Exception as fault:  # noqa: BLE001 - noted; a Guard would cost every stream
+                note(fault, _SETTLE)
+                reply = _NOTHING
+            try:
+                self.settle(reply, complete=complete, error=error)
+            except Exception as fault:  # noqa: BLE001 - as above
                 note(fault, _SETTLE)
 
     def give_up(self, error: BaseException | None = None) -> None:
@@ -225,9 +221,10 @@ class Recording:
             span = self._open.pop()  # one step, so that only one of two threads gets it
         except IndexError:
             return
+        recorder = self._recorder
         try:
             outcome = attributes.of_outcome(
-                reply, self._tier_attribute, complete=complete, error=error, first_chunk_s=self._first_chunk_s
+                reply, recorder.tier_attribute, complete=complete, error=error, first_chunk_s=self._first_chunk_s
             )
             put(span, outcome)
             if error is not None:
@@ -237,29 +234,10 @@ class Recording:
         finally:
             span.end()
         for reply_of_another in reply.further:
-            self._note(_beside(self.request, reply_of_another))
-        if self._metrics.is_on:
+            recorder.note(_beside(self.request, reply_of_another))
+        if recorder.metrics.is_on:
             duration_s = perf_counter() - self._started_s
-            self._metrics.record(self.request, reply, error, duration_s, self._first_chunk_s)
-
-
-class _UntilTheEnd:
-    """The block in which a generator passes the chunks of a stream on."""
-
-    __slots__ = ("_recording",)
-
-    def __init__(self, recording: Recording) -> None:
-        self._recording = recording
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: "type[BaseException] | None", error: BaseException | None, traceback: "TracebackType | None"
-    ) -> None:
-        # Whoever closes the generator has thrown the stream away: the recording notices that by itself.
-        if kind is not GeneratorExit:
-            self._recording.settle_stream(complete=error is None, error=error)
+            recorder.metrics.record(self.request, reply, error, duration_s, self._first_chunk_s)
 
 
 def _beside(request: "Request", reply: Reply) -> "Finished":

@@ -9,13 +9,16 @@ does the work.
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import trace
+from opentelemetry.context import Context
+
+from llmlab.capture.current import SPAN
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
     from opentelemetry.util.types import AttributeValue
 
 _SDK = "opentelemetry.sdk.trace"
 _SAMPLERS = f"{_SDK}.sampling"
+_ANY_TRACE_ID = 1
 
 
 class _Looked(NamedTuple):
@@ -38,7 +41,7 @@ class Spans:
     def start(
         self,
         name: str,
-        around: "Context",
+        around: Context,
         attributes: "dict[str, AttributeValue]",
         started_ns: int | None = None,
         kind: trace.SpanKind = trace.SpanKind.CLIENT,
@@ -83,11 +86,40 @@ def put(span: trace.Span, attributes: "dict[str, AttributeValue]") -> None:
     span.set_attributes(attributes)
 
 
+class _KnownAtTheRoot:
+    """Decides what the sampler behind decides, which is always the same for a span without a parent.
+
+    So it is with the SDK's default. To have that said anew for each span takes a dozen functions.
+    """
+
+    def __init__(self, sampler: Any) -> None:
+        self._sampler = sampler
+        self._at_the_root = sampler.should_sample(Context(), _ANY_TRACE_ID, "")
+        self.get_description = sampler.get_description
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: trace.SpanKind | None = None,
+        attributes: Any = None,
+        *others: Any,
+        **named: Any,
+    ) -> Any:
+        """Return the decision for one span, with those attributes of it that are given here."""
+        if parent_context is None or SPAN in parent_context or attributes:
+            return self._sampler.should_sample(parent_context, trace_id, name, kind, attributes, *others, **named)
+        return self._at_the_root
+
+
 def _look(tracer: Any) -> _Looked:
     """Look who sees the attributes of the spans that a tracer starts."""
     sampler = getattr(tracer, "sampler", None)
     processors = getattr(_destination(tracer), "_span_processors", None)
     nobody = isinstance(processors, tuple) and _is_indifferent(sampler) and all(map(_starts_nothing, processors))
+    if nobody and _is_constant(getattr(sampler, "_root", sampler)):
+        sampler = tracer.sampler = _KnownAtTheRoot(sampler)  # the tracer is ours alone
     return _Looked(tracer, sampler, processors, nobody)
 
 
@@ -105,10 +137,17 @@ def _destination(tracer: Any) -> Any:
 
 def _is_indifferent(sampler: Any) -> bool:
     """Say whether a sampler, and those it asks, are the SDK's own: none of them decides by attributes."""
+    if type(sampler) is _KnownAtTheRoot:
+        return True
     if type(sampler).__module__ != _SAMPLERS:
         return False
     asked = [other for other in vars(sampler).values() if hasattr(other, "should_sample")]
     return all(map(_is_indifferent, asked))
+
+
+def _is_constant(sampler: Any) -> bool:
+    """Say whether a sampler of the SDK decides the same for every span."""
+    return type(sampler).__module__ == _SAMPLERS and type(sampler).__name__ == "StaticSampler"
 
 
 def _starts_nothing(processor: Any) -> bool:

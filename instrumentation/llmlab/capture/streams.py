@@ -1,36 +1,30 @@
 """Streams as the caller sees them: the SDK's own object behind a proxy that listens.
 
 A proxy passes for the SDK's object (`isinstance`, attributes, methods), hands out the same chunks, and settles the
-call once: at the end of the stream, at its error, when it is closed, or when nobody holds it any more. Its own state
-is named `_self_*`, which is how wrapt tells it from the state of the object behind.
+call once: at the end of the stream, at its error, when it is closed, or when nobody holds it any more.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, cast
-
-import wrapt
+from typing import TYPE_CHECKING, Any, Self
 
 from llmlab.capture.faults import READ_CHUNK, note
+from llmlab.capture.proxies import Proxy, keep
 from llmlab.capture.recording import Recording
-from llmlab.providers import LoopingReader
 
 if TYPE_CHECKING:
     from llmlab.providers import ChunkReader
 
-    ObjectProxy = wrapt.ObjectProxy[Any]
-else:
-    ObjectProxy = wrapt.ObjectProxy  # wrapt 1 cannot be subscripted
 
-
-class Watched(ObjectProxy):
+class Watched(Proxy):
     """An object of the SDK whose closing ends a call."""
 
+    __slots__ = ("_self_recording",)
     _self_recording: Recording
 
     def __init__(self, wrapped: Any, recording: Recording) -> None:
         super().__init__(wrapped)
-        self._self_recording = recording
+        keep(self, "_self_recording", recording)
 
     # Properties, so that `hasattr` says of the proxy what it says of the object behind.
 
@@ -68,15 +62,16 @@ class Watched(ObjectProxy):
 class SyncStream(Watched):
     """A stream read with `for` or `next()`."""
 
+    __slots__ = ("_self_chunks",)
+    _self_chunks: Iterator[Any]
+
     def __init__(self, stream: Any, recording: Recording, chunks: "ChunkReader") -> None:
-        super().__init__(stream, recording)
-        # What `isinstance` says, without going through the machinery of abstract classes for each stream.
-        loops = LoopingReader in type(chunks).__mro__
-        self._self_chunks = (
-            cast("LoopingReader", chunks).pass_on(stream, recording)
-            if loops
-            else _pass_on(stream, recording, chunks.read)
-        )
+        # What the base classes would do, because a stream pays for each function that it goes through.
+        keep(self, "__wrapped__", stream)
+        keep(self, "_self_recording", recording)
+        loop = getattr(chunks, "pass_on", None)  # that of a LoopingReader
+        passed_on = _pass_on(stream, recording, chunks.read) if loop is None else loop(stream, recording)
+        keep(self, "_self_chunks", passed_on)
 
     def __iter__(self) -> Iterator[Any]:
         return self._self_chunks
@@ -88,14 +83,16 @@ class SyncStream(Watched):
 class AsyncStream(Watched):
     """A stream read with `async for`."""
 
-    # The proxy's base class has this method, but an asynchronous stream must not pass for an iterable.
-    __iter__: None = None  # pyright: ignore[reportIncompatibleMethodOverride]
+    __slots__ = ("_self_is_fresh", "_self_next", "_self_read")
+    _self_is_fresh: bool
+    _self_next: Callable[[], Awaitable[Any]]
+    _self_read: Callable[[Any], bool]
 
     def __init__(self, stream: Any, recording: Recording, chunks: "ChunkReader") -> None:
         super().__init__(stream, recording)
-        self._self_next = getattr(stream, "__anext__", None) or aiter(stream).__anext__
-        self._self_read = chunks.read
-        self._self_is_fresh = True
+        keep(self, "_self_next", getattr(stream, "__anext__", None) or aiter(stream).__anext__)
+        keep(self, "_self_read", chunks.read)
+        keep(self, "_self_is_fresh", True)
 
     def __aiter__(self) -> Self:
         return self
@@ -111,7 +108,7 @@ class AsyncStream(Watched):
                 self._self_recording.settle_stream(error=error)
                 raise
             if self._self_is_fresh:
-                self._self_is_fresh = False
+                keep(self, "_self_is_fresh", False)
                 self._self_recording.first_chunk()
             try:
                 hidden = self._self_read(chunk)
@@ -125,7 +122,7 @@ class AsyncStream(Watched):
 def _pass_on(stream: Iterable[Any], recording: Recording, read: Callable[[Any], bool]) -> Iterator[Any]:
     """Yield the chunks that are meant for the caller. A generator, because it costs least for each chunk."""
     is_fresh = True
-    with recording.until_the_end():
+    try:
         for chunk in stream:
             if is_fresh:
                 is_fresh = False
@@ -137,6 +134,10 @@ def _pass_on(stream: Iterable[Any], recording: Recording, read: Callable[[Any], 
                 hidden = False
             if not hidden:
                 yield chunk
+    except BaseException as error:
+        recording.settle_stream(error=error)
+        raise
+    recording.settle_stream(complete=True)
 
 
 def settle_watched(stream: Any) -> None:

@@ -21,20 +21,17 @@ _NO_FIELDS: Mapping[str, Any] = {}
 
 _SEVERAL = 2
 _INPUT, _OUTPUT, _REASONING = (USAGE_ATTRIBUTES[field] for field in ("input", "output", "reasoning"))
-_COUNTS = (
-    ("", (("prompt_tokens", _INPUT), ("completion_tokens", _OUTPUT))),
-    (
-        "prompt_tokens_details",
-        (
-            ("cached_tokens", USAGE_ATTRIBUTES["cache_read"]),
-            ("cache_write_tokens", USAGE_ATTRIBUTES["cache_write"]),
-            ("audio_tokens", USAGE_ATTRIBUTES["audio_in"]),
-            ("image_tokens", USAGE_ATTRIBUTES["image_in"]),
-        ),
-    ),
-    ("completion_tokens_details", (("reasoning_tokens", _REASONING), ("audio_tokens", USAGE_ATTRIBUTES["audio_out"]))),
-)
-"""Where OpenAI's usage has its counts ("" is the usage itself), their names there, and the attributes for them."""
+_TOTALS = {"prompt_tokens": _INPUT, "completion_tokens": _OUTPUT}
+_DETAILS = {
+    "prompt_tokens_details": {
+        "cached_tokens": USAGE_ATTRIBUTES["cache_read"],
+        "cache_write_tokens": USAGE_ATTRIBUTES["cache_write"],
+        "audio_tokens": USAGE_ATTRIBUTES["audio_in"],
+        "image_tokens": USAGE_ATTRIBUTES["image_in"],
+    },
+    "completion_tokens_details": {"reasoning_tokens": _REASONING, "audio_tokens": USAGE_ATTRIBUTES["audio_out"]},
+}
+"""The attributes for the counts of OpenAI's usage, and for those in its two parts."""
 
 
 def read_completion(completion: Any) -> Reply:
@@ -51,7 +48,10 @@ def read_completion(completion: Any) -> Reply:
 class ChatChunks:
     """Reads the chunks of a streamed chat completion. Usage is accepted on any chunk, and the last one wins."""
 
-    __slots__ = ("_hide_usage", "_last", "_model", "_reasons", "_tier", "_usage")
+    __slots__ = ("_hide_usage", "_last", "_reasons", "_usage")
+
+    _ends_with_reason = False
+    """Whether after the chunk with the finish reason comes nothing but the usage."""
 
     def __init__(self, *, hide_usage: bool) -> None:
         """`hide_usage`: the stream reports its usage only because we asked, so the caller must see no trace of it."""
@@ -78,6 +78,8 @@ class ChatChunks:
 
     def reply(self) -> Reply:
         """Return what the chunks reported."""
+        if self._ends_with_reason and not self._reasons and self._last is not None:
+            self.read(self._last)
         fields, reasons = fields_of(self._last), self._reasons
         in_order = reasons.values() if len(reasons) < _SEVERAL else [reasons[index] for index in sorted(reasons)]
         # Some hosts count on every chunk, but a chunk of nothing but usage is always the last one.
@@ -86,30 +88,47 @@ class ChatChunks:
 
 
 class PlainChatChunks(ChatChunks, LoopingReader):
-    """Reads the chunks of hosts that put nothing beside what OpenAI puts there."""
+    """Reads the chunks of hosts that put nothing beside what OpenAI puts there, with one choice to a chunk at most."""
 
     __slots__ = ()
 
     def pass_on(self, stream: Iterable[Any], recording: "Recording") -> Iterator[Any]:
         """Yield the chunks that the caller may see. Only those that report something are worth a call of `read`."""
-        is_fresh, asked_by_us = True, self._hide_usage
-        with recording.until_the_end():
+        is_fresh, asked_by_us, ends_with_reason = True, self._hide_usage, self._ends_with_reason
+        try:
             for chunk in stream:
                 if is_fresh:
                     is_fresh = False
                     recording.first_chunk()
                 try:
-                    fields = chunk.__dict__  # pydantic takes longer to hand out a field than all fields
-                    choices = fields["choices"]
-                    if choices and fields["usage"] is None and len(choices) == 1 and choices[0].finish_reason is None:
+                    if chunk.usage is None and (
+                        ends_with_reason or ((choices := chunk.choices) and choices[0].finish_reason is None)
+                    ):
                         self._last = chunk
                         if asked_by_us:
                             chunk.model_fields_set.discard("usage")
-                    elif self.read(chunk):
-                        continue
+                    else:
+                        if ends_with_reason and self._last is not None:
+                            self.read(self._last)
+                        if self.read(chunk):
+                            continue
                 except Exception as error:  # noqa: BLE001 - noted; a Guard would cost more than the reading
                     note(error, READ_CHUNK)
                 yield chunk
+        except BaseException as error:
+            recording.settle_stream(error=error)
+            raise
+        recording.settle_stream(complete=True)
+
+
+class OpenAIChatChunks(PlainChatChunks):
+    """Reads OpenAI's own chunks, which spares looking for the finish reason on each.
+
+    Elsewhere more may come after it: Azure's content filter speaks last.
+    """
+
+    __slots__ = ()
+    _ends_with_reason = True
 
 
 def _reply(fields: Mapping[str, Any], finish_reasons: tuple[str, ...], usage: Any, ended: bool | None = None) -> Reply:
@@ -129,17 +148,15 @@ def read_usage(usage: Any) -> Usage:
 def read_counts(usage: Mapping[str, Any]) -> Counts:
     """Read what `read_usage` does from the fields of a usage. One loop, because each call pays for it."""
     counts: dict[str, int] = {}
-    for part, names in _COUNTS:
-        fields = usage
-        if part:
-            details = usage.get(part)
-            if details is None:
-                continue
-            fields = fields_of(details)
-        for name, attribute in names:
-            count = fields.get(name)
-            if type(count) is int and count >= 0:
-                counts[attribute] = count
+    for name, value in usage.items():
+        if name in _TOTALS:
+            if type(value) is int and value >= 0:
+                counts[_TOTALS[name]] = value
+        elif name in _DETAILS and value is not None:
+            attributes = _DETAILS[name]
+            for detail, count in fields_of(value).items():
+                if detail in attributes and type(count) is int and count >= 0:
+                    counts[attributes[detail]] = count
     reasoning = counts.get(_REASONING)
     # xAI has counted reasoning beside the completion, where everybody else counts it inside. The total gives it away:
     # prompt, completion and reasoning add up to it.

@@ -11,13 +11,15 @@ from typing import Any, NamedTuple, Protocol
 
 from llmlab.capture.raw_responses import raw_mode
 from llmlab.capture.switches import STREAM_USAGE, asks_for_stream_usage
-from llmlab.formats.openai import PlainChatChunks
+from llmlab.formats.openai import ChatChunks, OpenAIChatChunks, PlainChatChunks
 from llmlab.hosts import Endpoint
 from llmlab.providers import ChunkReader, Request
 
 _logger = logging.getLogger("llmlab")
 
 _REFUSALS = frozenset({400, 422})
+_ONE_CHOICE = (None, 1)
+_OPENAI = "api.openai.com"
 
 
 class StreamKind(NamedTuple):
@@ -46,13 +48,19 @@ AskedForUsage = tuple[Mapping[str, Any], ChunkReader, Callable[[Exception], bool
 
 
 def ask_for_usage(
-    keywords: Mapping[str, Any], endpoint: Endpoint, model: str | None, reader: MakesReader = PlainChatChunks
+    keywords: Mapping[str, Any], endpoint: Endpoint, model: str | None, reader: MakesReader | None = None
 ) -> AskedForUsage:
     """Put the question for the usage into the call of a stream.
 
     It is not asked where the caller decided about it, where it was refused before, where `LLMLAB_STREAM_USAGE` forbids
-    it, and where the caller reads the bytes of the stream, because a chunk cannot be hidden in bytes.
+    it, and where the caller reads the bytes of the stream, because a chunk cannot be hidden in bytes. By default the
+    stream is read as OpenAI's own.
     """
+    if reader is None:
+        if keywords.get("n") not in _ONE_CHOICE:
+            reader = ChatChunks
+        else:
+            reader = OpenAIChatChunks if endpoint.host == _OPENAI else PlainChatChunks
     options: Mapping[str, Any] = keywords.get("stream_options") or {}
     if "include_usage" in options:
         return keywords, reader(hide_usage=False), None

@@ -89,7 +89,7 @@ class LoopingReader(ABC):
     def pass_on(self, stream: Iterable[Any], recording: "Recording") -> Iterator[Any]:
         """Yield the chunks that the caller may see, and take note of all. Only what the stream raises is raised.
 
-        Tells the recording of the first chunk, and runs inside of its `until_the_end`.
+        Tells the recording of the first chunk, and settles it at the end of the stream as at its error.
         """
         ...
 

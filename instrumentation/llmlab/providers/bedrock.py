@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from llmlab import semconv
 from llmlab.capture.attributes import of_parameters
 from llmlab.capture.faults import Guard
+from llmlab.capture.proxies import ObjectProxy
 from llmlab.capture.recording import Recording
-from llmlab.capture.streams import ObjectProxy
 from llmlab.formats.bedrock import ConverseEvents, InvokedBody, InvokedChunks, read_converse
 from llmlab.hosts import Endpoint, port_of
 from llmlab.providers import Call, ChunkReader, Provider, Request
