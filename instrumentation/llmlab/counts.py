@@ -5,6 +5,7 @@ form; where counts are added up or compared, a `Usage` is the better form.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from llmlab import semconv
 from llmlab.usage import MEASURES, Usage
@@ -12,7 +13,15 @@ from llmlab.usage import MEASURES, Usage
 Counts = Mapping[str, int]
 """Counts by attribute name. A name that is not there was not reported; 0 was."""
 
-NO_COUNTS: Counts = {}
+
+class _Nothing(dict[str, Any]):
+    """An empty mapping that nobody changes: one for all may then be the default of a dataclass's field."""
+
+    __hash__ = object.__hash__  # pyright: ignore[reportAssignmentType]
+
+
+NOTHING: Mapping[str, Any] = _Nothing()
+NO_COUNTS: Counts = NOTHING
 
 _NAMES = tuple(semconv.USAGE_ATTRIBUTES[field] for field in Usage._fields)
 _FIELDS = {attribute: field for field, attribute in semconv.USAGE_ATTRIBUTES.items()}

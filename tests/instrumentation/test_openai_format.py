@@ -164,7 +164,7 @@ OPENAIS_OWN: dict[str, Callable[[], list[ChatCompletionChunk]]] = {
     ids=[*STREAMS, *(f"OpenAI's own, {name}" for name in OPENAIS_OWN)],
 )
 def test_a_stream_passes_as_it_does_chunk_by_chunk(
-    reader: type[PlainChatChunks], made: Callable[[], list[ChatCompletionChunk]], hide_usage: bool
+    reader: type[PlainChatChunks | OpenAIChatChunks], made: Callable[[], list[ChatCompletionChunk]], hide_usage: bool
 ) -> None:
     one_by_one, in_a_loop = ChatChunks(hide_usage=hide_usage), reader(hide_usage=hide_usage)
     seen = [each for each in made() if not one_by_one.read(each)]

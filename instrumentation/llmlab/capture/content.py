@@ -124,7 +124,7 @@ def _with_prompt(
         asked = each.asked(arguments, keywords)
         if asked is not None:
             beside = partial(_Listener, make_content=each.chunks)
-            return request._replace(
+            return request.changed(
                 chunks=None if request.chunks is None else beside(request.chunks),
                 beside=beside,
                 told=partial(places.put, request, _prompt(asked)),
@@ -142,7 +142,7 @@ def _prompt(asked: Asked) -> dict[str, list[Any]]:
 
 
 def _with_answer(reply: Reply, messages: list[Message]) -> Reply:
-    return reply._replace(content={semconv.OUTPUT_MESSAGES: fitted(messages)}) if messages else reply
+    return reply.changed(content={semconv.OUTPUT_MESSAGES: fitted(messages)}) if messages else reply
 
 
 class _Listener:

@@ -49,6 +49,9 @@ class Proxy:
     def __repr__(self) -> str:
         return repr(self.__wrapped__)
 
+    def __str__(self) -> str:
+        return str(self.__wrapped__)
+
     def __bool__(self) -> bool:
         return bool(self.__wrapped__)
 

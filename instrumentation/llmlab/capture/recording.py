@@ -99,7 +99,7 @@ class Recorder:
         """Listen to the results of a batch. The recording is the usual one, over a span that records nothing."""
         chunks = _Results(read, self.note)
         no_span = trace.NonRecordingSpan(trace.get_current_span().get_span_context())
-        return Recording(request._replace(chunks=chunks), self, no_span)
+        return Recording(request.changed(chunks=chunks), self, no_span)
 
     def note(self, finished: "Finished") -> None:
         """Record a call that is over."""
@@ -185,7 +185,7 @@ class Recording:
         """Take the reader of a body that the caller reads later, and return the one to read it with."""
         # Not before: a request with a reader of chunks passes for one that asks for a stream.
         chunks = chunks if self.request.beside is None else self.request.beside(chunks)
-        self.request = self.request._replace(chunks=chunks)
+        self.request = self.request.changed(chunks=chunks)
         return chunks
 
     def settle_stream(self, *, complete: bool = False, error: BaseException | None = None) -> None:
@@ -244,7 +244,7 @@ def _beside(request: "Request", reply: Reply) -> "Finished":
     """Return a call that another model answered within a call."""
     inherited = {name: value for name, value in request.attributes.items() if name == semconv.BATCH}
     changes: dict[str, Any] = {"model": reply.model, "attributes": inherited, "chunks": None, "told": None}
-    return Finished(request._replace(**changes, is_over=True), reply)
+    return Finished(request.changed(**changes, is_over=True), reply)
 
 
 def recorded_span() -> trace.Span | None:

@@ -6,7 +6,8 @@ span is not the SDK's, limits apply to its attributes, or somebody wants to see 
 does the work.
 """
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -21,7 +22,8 @@ _SAMPLERS = f"{_SDK}.sampling"
 _ANY_TRACE_ID = 1
 
 
-class _Looked(NamedTuple):
+@dataclass(slots=True)
+class _Looked:
     """Who sees the attributes of a starting span, when we looked last. It may change until the first call."""
 
     tracer: Any

@@ -59,7 +59,7 @@ class MessageEvents:
     def reply(self) -> Reply:
         """Return what the events reported."""
         # A server that is shut down ends the body without an error, and without the last event.
-        return _reply(self._message, self._stop_reason, self._usage)._replace(ended=self._ended)
+        return _reply(self._message, self._stop_reason, self._usage).changed(ended=self._ended)
 
     def _grow(self, usage: Any) -> None:
         self._usage.update({name: value for name, value in _fields(usage).items() if value is not None})

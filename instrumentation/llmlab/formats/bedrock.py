@@ -66,7 +66,7 @@ class ConverseEvents:
     def reply(self) -> Reply:
         """Return what the events reported."""
         # A body that ends without an error, and without this event, was cut short.
-        return read_converse(self._metadata)._replace(finish_reasons=self._ending, ended=bool(self._metadata))
+        return read_converse(self._metadata).changed(finish_reasons=self._ending, ended=bool(self._metadata))
 
 
 class InvokedBody:
@@ -181,7 +181,7 @@ def _complete(reported: Usage, counted: Usage) -> Usage:
 
 def _later(before: Reply, after: Reply) -> Reply:
     """Return what two chunks of a stream report: of each field the later one."""
-    return after._replace(
+    return after.changed(
         model=after.model or before.model,
         id=after.id or before.id,
         finish_reasons=after.finish_reasons or before.finish_reasons,

@@ -40,7 +40,7 @@ class ChatEvents:
         """Return what the events reported."""
         end = _fields(self._end)
         reply = _read({**end, **_fields(end.get("delta")), **_fields(end.get("response"))})
-        return reply._replace(id=reply.id or _id(_fields(self._start)), ended=self._end is not None)
+        return reply.changed(id=reply.id or _id(_fields(self._start)), ended=self._end is not None)
 
 
 def _kind(event: Any) -> Any:

@@ -47,7 +47,7 @@ class GenerateChunks:
 
     def reply(self) -> Reply:
         """Return what the chunks reported."""
-        return _reply(self._last, self._usage, self._reasons)._replace(ended=self._ended())
+        return _reply(self._last, self._usage, self._reasons).changed(ended=self._ended())
 
     def _ended(self) -> bool | None:
         """Say whether all answers have a reason to end and the usage came with the last one, or after it."""

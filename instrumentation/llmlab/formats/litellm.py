@@ -21,7 +21,7 @@ def read(response: Any, overheard: Overheard) -> Reply:
     """Read a completion. One that LiteLLM found in its own cache was not billed."""
     reply = read_completion(response).with_usage(_usage(fields_of(response).get("usage")))
     if overheard.cohere is not None:
-        reply = reply._replace(counts=read_cohere(overheard.cohere).counts)
+        reply = reply.changed(counts=read_cohere(overheard.cohere).counts)
     return _billed(_told_apart(reply, overheard), response)
 
 
@@ -73,7 +73,7 @@ class Chunks:
         stream = self._overheard.stream
         reply = read_completion({**fields_of(self._last), "choices": (), "usage": None})
         reasons = tuple([reason for _, reason in sorted(self._reasons.items())])
-        reply = reply._replace(finish_reasons=reasons, ended=_has_ended(stream, is_counted=self._given is not None))
+        reply = reply.changed(finish_reasons=reasons, ended=_has_ended(stream, is_counted=self._given is not None))
         return _billed(_streamed(reply, stream, self._given, self._overheard), self._last)
 
 
@@ -96,7 +96,7 @@ class Events(ResponseEvents):
 
     def reply(self) -> Reply:
         """Return what the events reported."""
-        reply = self._reply._replace(ended=self._is_over)
+        reply = self._reply.changed(ended=self._is_over)
         chat = self._overheard.stream
         if chat is None:
             return reply
@@ -117,7 +117,7 @@ def _streamed(reply: Reply, stream: Any, given: Any, overheard: Overheard) -> Re
     if (ending := cohere_ending(stream)) is not None:
         events = ChatEvents()
         events.read(ending)
-        return reply._replace(counts=events.reply().counts, ended=True)
+        return reply.changed(counts=events.reply().counts, ended=True)
     chunks = getattr(stream, "chunks", ())
     sent = _merged(_usage(usage) for chunk in chunks if (usage := getattr(chunk, "usage", None)) is not None)
     reply = _told_apart(reply.with_usage(sent), overheard)

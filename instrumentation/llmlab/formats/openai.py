@@ -94,24 +94,19 @@ class PlainChatChunks(ChatChunks, LoopingReader):
 
     def pass_on(self, stream: Iterable[Any], recording: "Recording") -> Iterator[Any]:
         """Yield the chunks that the caller may see. Only those that report something are worth a call of `read`."""
-        is_fresh, asked_by_us, ends_with_reason = True, self._hide_usage, self._ends_with_reason
+        is_fresh, asked_by_us = True, self._hide_usage
         try:
             for chunk in stream:
                 if is_fresh:
                     is_fresh = False
                     recording.first_chunk()
                 try:
-                    if chunk.usage is None and (
-                        ends_with_reason or ((choices := chunk.choices) and choices[0].finish_reason is None)
-                    ):
+                    if chunk.usage is None and (choices := chunk.choices) and choices[0].finish_reason is None:
                         self._last = chunk
                         if asked_by_us:
                             chunk.model_fields_set.discard("usage")
-                    else:
-                        if ends_with_reason and self._last is not None:
-                            self.read(self._last)
-                        if self.read(chunk):
-                            continue
+                    elif self.read(chunk):
+                        continue
                 except Exception as error:  # noqa: BLE001 - noted; a Guard would cost more than the reading
                     note(error, READ_CHUNK)
                 yield chunk
@@ -121,7 +116,7 @@ class PlainChatChunks(ChatChunks, LoopingReader):
         recording.settle_stream(complete=True)
 
 
-class OpenAIChatChunks(PlainChatChunks):
+class OpenAIChatChunks(ChatChunks, LoopingReader):
     """Reads OpenAI's own chunks, which spares looking for the finish reason on each.
 
     Elsewhere more may come after it: Azure's content filter speaks last.
@@ -129,6 +124,32 @@ class OpenAIChatChunks(PlainChatChunks):
 
     __slots__ = ()
     _ends_with_reason = True
+
+    def pass_on(self, stream: Iterable[Any], recording: "Recording") -> Iterator[Any]:
+        """Yield the chunks that the caller may see. All between the first and the one with the usage are alike."""
+        has_begun, asked_by_us = False, self._hide_usage
+        try:
+            for chunk in stream:
+                try:
+                    if has_begun and chunk.usage is None:
+                        self._last = chunk
+                        if asked_by_us:
+                            chunk.model_fields_set.discard("usage")
+                    else:
+                        if has_begun:
+                            self.read(self._last)
+                        else:
+                            has_begun = True
+                            recording.first_chunk()
+                        if self.read(chunk):
+                            continue
+                except Exception as error:  # noqa: BLE001 - as above
+                    note(error, READ_CHUNK)
+                yield chunk
+        except BaseException as error:
+            recording.settle_stream(error=error)
+            raise
+        recording.settle_stream(complete=True)
 
 
 def _reply(fields: Mapping[str, Any], finish_reasons: tuple[str, ...], usage: Any, ended: bool | None = None) -> Reply:

@@ -34,7 +34,7 @@ def overhearing(read: ReadRequest) -> ReadRequest:
     def read_parse(resource: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Request | None:
         _refused_answer.set(_NOTHING)
         request = read(resource, args, keywords)
-        return None if request is None else request._replace(overheard=_take)
+        return None if request is None else request.changed(overheard=_take)
 
     return read_parse
 

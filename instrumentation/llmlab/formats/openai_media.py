@@ -26,7 +26,7 @@ def read_images(images: Any) -> Reply:
     if not written:
         return reply
     usage = read_usage(written)._replace(reasoning=count_of(written, "reasoning_tokens"))
-    return reply._replace(further=(Reply(model=written.get("model"), counts=counts_of(usage)),))
+    return reply.changed(further=(Reply(model=written.get("model"), counts=counts_of(usage)),))
 
 
 def _counted(fields: Mapping[str, Any], images: int) -> Reply:
@@ -91,7 +91,7 @@ class TranscriptionEvents:
 
     def reply(self) -> Reply:
         """Return what the completing event reported."""
-        return read_transcription(self._completed)._replace(ended=self._completed is not None)
+        return read_transcription(self._completed).changed(ended=self._completed is not None)
 
 
 class ImageEvents:
@@ -125,7 +125,7 @@ class ImageEvents:
             return Reply(ended=False)
         ended = True if self._images >= self._wanted else None
         if len(self._usages) < self._images:
-            return _counted(self._last, self._images)._replace(ended=ended)
+            return _counted(self._last, self._images).changed(ended=ended)
         reply = Reply(self._last.get("model"), is_estimated=self._images > 1, ended=ended)
         return reply.with_usage(_sum(self._usages))
 

@@ -1,8 +1,9 @@
 """What calls of the SDK `openai` ask for, beside chat completions: responses, embeddings, images, audio."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import ref
 
 from opentelemetry.util.types import AttributeValue
@@ -38,7 +39,8 @@ MAX_CLIENTS = 256
 """Clients whose endpoint is remembered: one made for each request must not fill the memory."""
 
 
-class _Known(NamedTuple):
+@dataclass(slots=True)
+class _Known:
     """The endpoint of a client, as long as the client has this URL: reading one takes longer than all the rest."""
 
     client: "ref[Any]"
@@ -94,7 +96,7 @@ def response_request(responses: Any, args: tuple[Any, ...], keywords: dict[str, 
     if isinstance(reasoning, Mapping) and isinstance(effort := reasoning.get("effort"), str):
         attributes[semconv.REQUEST_REASONING_LEVEL] = effort
     request = read_request(responses, args, keywords, operation="chat", names=_RESPONSE_PARAMETERS, said=attributes)
-    return request._replace(chunks=ResponseEvents()) if keywords.get("stream") else request
+    return request.changed(chunks=ResponseEvents()) if keywords.get("stream") else request
 
 
 def response_helper_request(responses: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Request | None:
@@ -119,13 +121,13 @@ def image_request(images: Any, args: tuple[Any, ...], keywords: dict[str, Any]) 
     if not keywords.get("stream"):
         return request
     wanted = keywords.get("n")
-    return request._replace(chunks=ImageEvents(wanted if isinstance(wanted, int) else 1))
+    return request.changed(chunks=ImageEvents(wanted if isinstance(wanted, int) else 1))
 
 
 def transcription_request(transcriptions: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     """Read a call of `audio.transcriptions.create`."""
     request = read_request(transcriptions, args, keywords, operation="transcription", names=_TRANSCRIPTION_PARAMETERS)
-    return request._replace(chunks=TranscriptionEvents()) if keywords.get("stream") else request
+    return request.changed(chunks=TranscriptionEvents()) if keywords.get("stream") else request
 
 
 def _endpoint(client: Any) -> Endpoint:

@@ -45,7 +45,7 @@ class ResponseEvents:
 
     def reply(self) -> Reply:
         """Return what the last response among the events reported."""
-        return read_response(self._response)._replace(ended=self._is_over)
+        return read_response(self._response).changed(ended=self._is_over)
 
 
 def read_usage(usage: Any) -> Usage:

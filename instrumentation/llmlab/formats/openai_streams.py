@@ -77,7 +77,7 @@ def ask_for_usage(
 def asked_for_usage(request: Request, reader: MakesReader) -> Request:
     """Return the request of a stream with its reader, and with the question for the usage."""
     keywords, chunks, refused = ask_for_usage(request.keywords, request.endpoint, request.model, reader)
-    return request._replace(keywords=keywords, chunks=chunks, refused=refused)
+    return request.changed(keywords=keywords, chunks=chunks, refused=refused)
 
 
 def _refuses(kind: StreamKind, error: Exception) -> bool:

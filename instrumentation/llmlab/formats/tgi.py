@@ -28,7 +28,7 @@ class GenerationChunks:
 
     def reply(self) -> Reply:
         """Return what the last token reported."""
-        return _read(self._details)._replace(ended=True if self._details else None)
+        return _read(self._details).changed(ended=True if self._details else None)
 
 
 def read_generation(output: Any) -> Reply:

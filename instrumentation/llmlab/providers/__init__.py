@@ -7,7 +7,7 @@ sync and async) is shared. A provider module never imports its SDK, except for t
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -16,7 +16,7 @@ from opentelemetry.util.types import AttributeValue
 
 from llmlab import semconv
 from llmlab.capture.faults import Guard
-from llmlab.counts import NO_COUNTS, Counts, counts_of, usage_of
+from llmlab.counts import NO_COUNTS, NOTHING, Counts, counts_of, usage_of
 from llmlab.hosts import Endpoint
 from llmlab.usage import Usage
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from llmlab.capture.wrapping import Wrapper
 
 
-class Reply(NamedTuple):
+@dataclass(slots=True)
+class Reply:
     """What a response or a whole stream reports. None and empty mean: not said."""
 
     model: str | None = None
@@ -45,13 +46,13 @@ class Reply(NamedTuple):
     """Whether the provider has said that a stream is at its end. True: all that is billed is known, even where the
     caller reads no further. False: more may be billed, even where the stream ended without an error. None: the format
     has no word for it."""
-    content: Mapping[str, list[Any]] = {}
+    content: Mapping[str, list[Any]] = NOTHING
     """The answer by its attribute, where the user wants it recorded (`llmlab.capture.content`)."""
     further: "tuple[Reply, ...]" = ()
     """What other models did within this call and is billed beside its usage. Each of them gets a span of its own."""
     is_estimated: bool = False
     """Whether somebody else than the provider counted: the SDK with a tokenizer of its own, or we."""
-    attributes: Mapping[str, AttributeValue] = {}
+    attributes: Mapping[str, AttributeValue] = NOTHING
     """What else is worth recording, by attribute name. It replaces what the request said. Never content."""
 
     @property
@@ -61,7 +62,11 @@ class Reply(NamedTuple):
 
     def with_usage(self, usage: Usage, **changes: Any) -> "Reply":
         """Return the reply with other counts, and with what else is to change."""
-        return self._replace(counts=counts_of(usage), **changes)
+        return self.changed(counts=counts_of(usage), **changes)
+
+    def changed(self, **changes: Any) -> "Reply":
+        """Return the reply with some fields changed."""
+        return replace(self, **changes)
 
 
 class ChunkReader(Protocol):
@@ -94,7 +99,8 @@ class LoopingReader(ABC):
         ...
 
 
-class Request(NamedTuple):
+@dataclass(slots=True)
+class Request:
     """What one call asks for, and how to make it."""
 
     operation: str
@@ -103,7 +109,7 @@ class Request(NamedTuple):
     endpoint: Endpoint
     keywords: Mapping[str, Any]
     """The keyword arguments to call the SDK with: the caller's, unless a stream has to be asked for its usage."""
-    attributes: Mapping[str, AttributeValue] = {}
+    attributes: Mapping[str, AttributeValue] = NOTHING
     """Parameters worth recording, by attribute name. Never content."""
     chunks: ChunkReader | None = None
     """Reads the stream that the call returns. None when the call does not stream."""
@@ -128,6 +134,10 @@ class Request(NamedTuple):
     told: "Callable[[Span, Reply, Mapping[str, AttributeValue]], None] | None" = None
     """Given when somebody wants to know how the call ended: told just before its span ends, with the attributes that
     the span got. It raises nothing."""
+
+    def changed(self, **changes: Any) -> "Request":
+        """Return the request with some fields changed."""
+        return replace(self, **changes)
 
 
 Message = dict[str, Any]

@@ -87,7 +87,7 @@ def _request(client: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Re
         return None
     operation, parameters = args
     read = _OPERATIONS.get(operation)
-    return read(_endpoint(client.meta.endpoint_url), parameters)._replace(keywords=keywords) if read else None
+    return read(_endpoint(client.meta.endpoint_url), parameters).changed(keywords=keywords) if read else None
 
 
 def _converse(endpoint: Endpoint, parameters: dict[str, Any]) -> Request:
@@ -96,15 +96,15 @@ def _converse(endpoint: Endpoint, parameters: dict[str, Any]) -> Request:
 
 
 def _converse_stream(endpoint: Endpoint, parameters: dict[str, Any]) -> Request:
-    return _converse(endpoint, parameters)._replace(chunks=ConverseEvents())
+    return _converse(endpoint, parameters).changed(chunks=ConverseEvents())
 
 
 def _invoke(endpoint: Endpoint, parameters: dict[str, Any]) -> Request:
-    return _invocation(endpoint, parameters)._replace(listen=_listen)
+    return _invocation(endpoint, parameters).changed(listen=_listen)
 
 
 def _invoke_stream(endpoint: Endpoint, parameters: dict[str, Any]) -> Request:
-    return _invocation(endpoint, parameters)._replace(chunks=InvokedChunks())
+    return _invocation(endpoint, parameters).changed(chunks=InvokedChunks())
 
 
 def _invocation(endpoint: Endpoint, parameters: dict[str, Any]) -> Request:

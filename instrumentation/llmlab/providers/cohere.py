@@ -40,7 +40,7 @@ def _request(operation: str, raw_client: Any, _args: tuple[Any, ...], keywords: 
 
 
 def _stream_request(operation: str, raw_client: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
-    return _request(operation, raw_client, args, keywords)._replace(chunks=ChatEvents())
+    return _request(operation, raw_client, args, keywords).changed(chunks=ChatEvents())
 
 
 def _cloud(wrapper: Any) -> str | None:

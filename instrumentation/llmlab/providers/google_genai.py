@@ -32,13 +32,13 @@ def _generate_request(models: Any, _args: tuple[Any, ...], keywords: dict[str, A
     level = fields_of(fields_of(keywords.get("config")).get("thinking_config")).get("thinking_level")
     if level is None:
         return request
-    return request._replace(attributes={**request.attributes, semconv.REQUEST_REASONING_LEVEL: text_of(level).lower()})
+    return request.changed(attributes={**request.attributes, semconv.REQUEST_REASONING_LEVEL: text_of(level).lower()})
 
 
 def _stream_request(models: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     request = _generate_request(models, args, keywords)
     candidates = request.attributes.get(semconv.REQUEST_CHOICE_COUNT)
-    return request._replace(chunks=GenerateChunks(candidates if isinstance(candidates, int) else 1))
+    return request.changed(chunks=GenerateChunks(candidates if isinstance(candidates, int) else 1))
 
 
 def _embed_request(models: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:

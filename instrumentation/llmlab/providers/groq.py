@@ -44,12 +44,12 @@ class GroqChunks(ChatChunks):
 
     def reply(self) -> Reply:
         """Return what the chunks reported. There is never more than one answer, so the usage ends the stream."""
-        return super().reply()._replace(ended=True if self._usage is not None else None)
+        return super().reply().changed(ended=True if self._usage is not None else None)
 
 
 def _chat_request(completions: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     request = _request("chat", completions, keywords, of_parameters(keywords, _CHAT_PARAMETERS))
-    return request._replace(chunks=GroqChunks()) if keywords.get("stream") else request
+    return request.changed(chunks=GroqChunks()) if keywords.get("stream") else request
 
 
 def _embeddings_request(embeddings: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:

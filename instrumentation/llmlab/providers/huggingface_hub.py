@@ -60,7 +60,7 @@ def _read_chat(output: Any) -> Reply:
 
 def _generation_request(client: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:
     request = _request("text_completion", _GENERATION_PARAMETERS, client, keywords)
-    return request._replace(chunks=GenerationChunks()) if keywords.get("stream") else request
+    return request.changed(chunks=GenerationChunks()) if keywords.get("stream") else request
 
 
 def _embedding_request(client: Any, _args: tuple[Any, ...], keywords: dict[str, Any]) -> Request:

@@ -39,7 +39,7 @@ class MistralChunks(ChatChunks):
 
     def reply(self) -> Reply:
         """Return what the events reported."""
-        return _corrected(super().reply(), self._usage)._replace(ended=True if self._usage is not None else None)
+        return _corrected(super().reply(), self._usage).changed(ended=True if self._usage is not None else None)
 
 
 def _read_reply(response: Any) -> Reply:
