@@ -13,7 +13,7 @@ RATE ?= 5000
 export LLMLAB_MAKE_GOALS := $(MAKECMDGOALS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo all test test-fast test-oldest docs-table lint typecheck format bench bench-ingest bench-stages bench-overhead bench-instructions fuzz soak soak-outage clean
+.PHONY: help demo all test test-fast test-oldest docs-table lint typecheck format bench bench-ingest bench-stages bench-overhead bench-around bench-instructions fuzz soak soak-outage clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -61,6 +61,9 @@ bench-stages: $(READY) ## Measure each stage of the exporter by itself
 
 bench-overhead: $(READY) ## Measure what the instrumentation costs per call
 	$(BIN)/python benchmarks/overhead.py
+
+bench-around: $(READY) ## Measure it around the SDK's own work only, against its floor
+	$(BIN)/python benchmarks/around.py
 
 bench-instructions: $(READY) ## Count the instructions of it, with valgrind
 	$(BIN)/python benchmarks/instructions.py

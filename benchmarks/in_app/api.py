@@ -35,21 +35,24 @@ _MESSAGES = [
     {"role": "system", "content": "You answer questions about the warehouse in one short paragraph. " * 12},
     {"role": "user", "content": QUESTION},
 ]
+REQUEST = {"model": MODEL, "messages": _MESSAGES, "max_completion_tokens": 400}
+STREAM = {**REQUEST, "stream": True, "stream_options": {"include_usage": True}}
+"""The stream asks for its usage itself, so that all variants see it."""
+
 _PIECE = " pallet"
 
 Send = Callable[[], object]
 
 
 def calls(client: openai.OpenAI) -> dict[str, Send]:
-    """Return the two calls that are measured. The stream asks for its usage itself, so that all variants see it."""
+    """Return the two calls that are measured."""
     completions: Any = client.chat.completions  # a call looks `create` up each time: that is what gets replaced
-    request = {"model": MODEL, "messages": _MESSAGES, "max_completion_tokens": 400}
 
     def plain() -> None:
-        completions.create(**request)
+        completions.create(**REQUEST)
 
     def stream() -> None:
-        for _ in completions.create(**request, stream=True, stream_options={"include_usage": True}):
+        for _ in completions.create(**STREAM):
             pass
 
     return {"plain": plain, "stream": stream}

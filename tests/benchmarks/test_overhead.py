@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import around
 import overhead
 from in_app import report
 from in_app.figures import Run, differing_attributes, ratios, summarise
@@ -72,10 +73,21 @@ def test_a_package_that_cannot_be_imported_is_reported_and_does_not_stop_the_oth
     assert "openlit could not be measured" in capsys.readouterr().err
 
 
+def test_llmlab_and_the_floor_take_some_time_around_the_sdks_own_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def this_python(_environment: str) -> Path:
+        return Path(sys.executable)
+
+    monkeypatch.setattr(around, "python_of", this_python)
+    (run,) = around.measure(processes=1, calls=6)["processes"]
+    took_us = [took[name] for took in run.values() for name in around.VARIANTS]
+    assert all(1 < us < 100_000 for us in took_us)
+
+
 def test_the_page_shows_the_figures_of_the_last_run(tmp_path: Path) -> None:
     copy = tmp_path / "performance.md"
     copy.write_text(PAGE.read_text())
     write_between("overhead", report.render(json.loads(overhead.RESULTS.read_text())), copy)
+    write_between("around", around.render(json.loads(around.RESULTS.read_text())), copy)
     assert copy.read_text() == PAGE.read_text()
 
 

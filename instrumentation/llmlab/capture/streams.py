@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from llmlab.capture.faults import READ_CHUNK, note
 from llmlab.capture.proxies import Proxy, keep
 from llmlab.capture.recording import Recording
+from llmlab.providers import LoopingReader
 
 if TYPE_CHECKING:
     from llmlab.providers import ChunkReader
@@ -69,8 +70,9 @@ class SyncStream(Watched):
         # What the base classes would do, because a stream pays for each function that it goes through.
         keep(self, "__wrapped__", stream)
         keep(self, "_self_recording", recording)
-        loop = getattr(chunks, "pass_on", None)  # that of a LoopingReader
-        passed_on = _pass_on(stream, recording, chunks.read) if loop is None else loop(stream, recording)
+        # What `isinstance` says, without going through the machinery of abstract classes for each stream.
+        looping: Any = chunks if LoopingReader in type(chunks).__mro__ else None
+        passed_on = _pass_on(stream, recording, chunks.read) if looping is None else looping.pass_on(stream, recording)
         keep(self, "_self_chunks", passed_on)
 
     def __iter__(self) -> Iterator[Any]:
