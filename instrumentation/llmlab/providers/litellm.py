@@ -124,7 +124,7 @@ def _responses_request(client: Any, args: tuple[Any, ...], keywords: dict[str, A
     request, heard = _request("chat", 1, client, args, keywords), overhear()
     if request is None or not keywords.get("stream"):
         return request
-    return request._replace(chunks=Events(heard))
+    return request.changed(chunks=Events(heard))
 
 
 def _embeddings_request(client: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
