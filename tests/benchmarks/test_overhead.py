@@ -40,7 +40,8 @@ def this_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     def this_python(_environment: str) -> Path:
         return Path(sys.executable)
 
-    monkeypatch.setattr(overhead, "python_of", this_python)
+    for module in (overhead, around):
+        monkeypatch.setattr(module, "python_of", this_python)
 
 
 def measure_here(*names: str) -> overhead.Measurements:
@@ -73,11 +74,8 @@ def test_a_package_that_cannot_be_imported_is_reported_and_does_not_stop_the_oth
     assert "openlit could not be measured" in capsys.readouterr().err
 
 
-def test_llmlab_and_the_floor_take_some_time_around_the_sdks_own_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    def this_python(_environment: str) -> Path:
-        return Path(sys.executable)
-
-    monkeypatch.setattr(around, "python_of", this_python)
+@pytest.mark.usefixtures("this_environment")
+def test_llmlab_and_the_floor_take_some_time_around_the_sdks_own_work() -> None:
     (run,) = around.measure(processes=1, calls=6)["processes"]
     took_us = [took[name] for took in run.values() for name in around.VARIANTS]
     assert all(1 < us < 100_000 for us in took_us)

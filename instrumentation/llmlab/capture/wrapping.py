@@ -10,7 +10,7 @@ from llmlab.capture.faults import note
 from llmlab.capture.managers import Manager
 from llmlab.capture.raw_responses import watched_response
 from llmlab.capture.recording import recorded_span
-from llmlab.capture.streams import SyncStream, watched
+from llmlab.capture.streams import watched
 from llmlab.providers import itself
 
 if TYPE_CHECKING:
@@ -113,10 +113,9 @@ def _receive(result: Any, call: "Call", recording: "Recording", *, asynchronous:
         if recording.request.listen is not None:
             recording.request.listen(result, recording)
             return result
-        chunks = recording.request.chunks
-        if chunks is not None:
-            if call.replace_stream is itself and not asynchronous and hasattr(result, "__iter__"):
-                return SyncStream(result, recording, chunks)  # as `watched` would, but for one call
+        if recording.request.chunks is not None:
+            if call.replace_stream is itself:
+                return watched(result, recording, asynchronous=asynchronous)
             return call.replace_stream(result, partial(watched, recording=recording, asynchronous=asynchronous))
         recording.settle(call.reply(result))
     except Exception as error:  # noqa: BLE001 - noted; a Guard would cost every call

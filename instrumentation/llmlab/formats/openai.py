@@ -50,9 +50,6 @@ class ChatChunks:
 
     __slots__ = ("_hide_usage", "_last", "_reasons", "_usage")
 
-    _ends_with_reason = False
-    """Whether after the chunk with the finish reason comes nothing but the usage."""
-
     def __init__(self, *, hide_usage: bool) -> None:
         """`hide_usage`: the stream reports its usage only because we asked, so the caller must see no trace of it."""
         self._hide_usage = hide_usage
@@ -78,8 +75,6 @@ class ChatChunks:
 
     def reply(self) -> Reply:
         """Return what the chunks reported."""
-        if self._ends_with_reason and not self._reasons and self._last is not None:
-            self.read(self._last)
         fields, reasons = fields_of(self._last), self._reasons
         in_order = reasons.values() if len(reasons) < _SEVERAL else [reasons[index] for index in sorted(reasons)]
         # Some hosts count on every chunk, but a chunk of nothing but usage is always the last one.
@@ -117,13 +112,12 @@ class PlainChatChunks(ChatChunks, LoopingReader):
 
 
 class OpenAIChatChunks(ChatChunks, LoopingReader):
-    """Reads OpenAI's own chunks, which spares looking for the finish reason on each.
+    """Reads OpenAI's own chunks: after the one with the finish reason comes nothing but the usage.
 
-    Elsewhere more may come after it: Azure's content filter speaks last.
+    That spares looking for it on each chunk. Elsewhere more may come: Azure's content filter speaks last.
     """
 
     __slots__ = ()
-    _ends_with_reason = True
 
     def pass_on(self, stream: Iterable[Any], recording: "Recording") -> Iterator[Any]:
         """Yield the chunks that the caller may see. All between the first and the one with the usage are alike."""
@@ -150,6 +144,12 @@ class OpenAIChatChunks(ChatChunks, LoopingReader):
             recording.settle_stream(error=error)
             raise
         recording.settle_stream(complete=True)
+
+    def reply(self) -> Reply:
+        """Return what the chunks reported; where the usage did not come, the last one has the reason, if any."""
+        if not self._reasons and self._last is not None:
+            self.read(self._last)
+        return super().reply()
 
 
 def _reply(fields: Mapping[str, Any], finish_reasons: tuple[str, ...], usage: Any, ended: bool | None = None) -> Reply:
