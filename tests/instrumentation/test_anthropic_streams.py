@@ -16,8 +16,7 @@ pytestmark = pytest.mark.usefixtures("instrumentor")
 
 def is_partial(spans: Spans) -> bool:
     """Say whether the one span is a partial one that knows the whole input."""
-    attributes = spans.attributes()
-    return (attributes["llmlab.usage.source"], attributes["gen_ai.usage.input_tokens"]) == ("partial", 11)
+    return spans.source() == "partial" and spans.attributes()["gen_ai.usage.input_tokens"] == 11
 
 
 class TestBrokenStreams:

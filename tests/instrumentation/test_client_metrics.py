@@ -174,17 +174,17 @@ class TestWhetherSomebodyCollects:
 
     def test_nobody_does_before_a_provider_is_set(self, present: list[metrics.MeterProvider]) -> None:
         found = ClientMetrics("scope")
-        assert not found.is_on
+        assert not found.are_on(0.0)
         present.append(NoOpMeterProvider())
-        assert not found.is_on
+        assert not found.are_on(0.0)
 
     def test_a_provider_that_is_set_later_counts(
         self, present: list[metrics.MeterProvider], meter_provider: MeterProvider
     ) -> None:
         found = ClientMetrics("scope")
-        assert not found.is_on
+        assert not found.are_on(0.0)
         present.append(meter_provider)
-        assert found.is_on
+        assert found.are_on(0.0)
 
     def test_nobody_does_where_metrics_are_switched_off(
         self,
@@ -194,4 +194,4 @@ class TestWhetherSomebodyCollects:
     ) -> None:
         present.append(meter_provider)
         monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
-        assert not ClientMetrics("scope").is_on
+        assert not ClientMetrics("scope").are_on(0.0)

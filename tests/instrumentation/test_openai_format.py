@@ -175,6 +175,15 @@ def test_a_stream_passes_as_it_does_chunk_by_chunk(
     assert in_a_loop.reply() == one_by_one.reply()
 
 
+@pytest.mark.parametrize("reader", [PlainChatChunks, OpenAIChatChunks])
+def test_a_chunk_that_cannot_be_read_costs_no_usage(reader: type[PlainChatChunks | OpenAIChatChunks]) -> None:
+    odd = chunk(**said())
+    object.__setattr__(odd, "choices", 5)
+    chunks = reader(hide_usage=True)
+    assert list(chunks.pass_on([chunk(**said()), odd, chunk(usage=sdk_usage())], Settled()))[1:] == [odd]
+    assert chunks.reply().usage == read_usage(sdk_usage())
+
+
 @pytest.mark.parametrize(
     ("host", "keywords", "expected"),
     [

@@ -25,8 +25,7 @@ CUT = of_model("truncated", STREAM)
 
 
 def is_partial(spans: Spans) -> bool:
-    attributes = spans.attributes()
-    return attributes["llmlab.usage.source"] == "partial" and not spans.usage() and "error.type" not in attributes
+    return spans.is_partial() and not spans.usage()
 
 
 def leave_by_closing(client: openai.OpenAI) -> None:
@@ -275,6 +274,38 @@ def test_an_asynchronous_stream_passes_for_the_sdks_own(provider: FakeProvider) 
                 iter(cast("Any", stream))
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("of", ["client", "openais_own"])
+class TestOthersWhoReadAlong:
+    """What somebody else has put between the SDK and its chunks is not passed by."""
+
+    def test_in_the_class_of_the_stream(
+        self, of: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        heard: list[Any] = []
+        hear = heard.append
+
+        def iterate(self: Any) -> Iterator[Any]:  # with no other names than the SDK's own has
+            for chunk in self._iterator:
+                hear(chunk)
+                yield chunk
+
+        monkeypatch.setattr(openai.Stream, "__iter__", iterate)
+        create = request.getfixturevalue(of).chat.completions.create
+        assert list(create(**ASKED)) == heard != []
+
+    def test_in_the_stream_itself(self, of: str, request: pytest.FixtureRequest) -> None:
+        heard: list[Any] = []
+
+        def listen(chunks: Iterator[Any]) -> Iterator[Any]:
+            for chunk in chunks:
+                heard.append(chunk)
+                yield chunk
+
+        stream = request.getfixturevalue(of).chat.completions.create(**ASKED)
+        stream._iterator = listen(stream._iterator)
+        assert list(stream) == heard != []
 
 
 @pytest.mark.parametrize("name", ["close", "aclose", "response", "nonsense"])

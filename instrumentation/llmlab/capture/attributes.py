@@ -3,8 +3,22 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from llmlab import semconv
 from llmlab.counts import MEASURED
+from llmlab.semconv import (
+    ERROR_TYPE,
+    OPERATION,
+    PROVIDER_COST_USD,
+    REQUEST_MODEL,
+    REQUEST_STREAM,
+    RESPONSE_FINISH_REASONS,
+    RESPONSE_ID,
+    RESPONSE_MODEL,
+    RESPONSE_TIME_TO_FIRST_CHUNK_S,
+    USAGE_ESTIMATED,
+    USAGE_PARTIAL,
+    USAGE_REPORTED,
+    USAGE_SOURCE,
+)
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
@@ -31,18 +45,18 @@ def of_parameters(parameters: Mapping[str, Any], names: Mapping[str, str]) -> "d
 def of_request(request: "Request") -> "dict[str, AttributeValue]":
     """Return the attributes that are known before the call."""
     attributes: dict[str, AttributeValue] = {
-        semconv.OPERATION: request.operation,
+        OPERATION: request.operation,
         **request.endpoint.attributes,
         **request.attributes,
     }
     if request.model is not None:
-        attributes[semconv.REQUEST_MODEL] = request.model
+        attributes[REQUEST_MODEL] = request.model
     if request.chunks is not None:
-        attributes[semconv.REQUEST_STREAM] = True
+        attributes[REQUEST_STREAM] = True
     return attributes
 
 
-def of_outcome(
+def of_outcome(  # noqa: C901 - one function, because each call pays for every one that it goes through
     reply: "Reply",
     tier_attribute: str,
     *,
@@ -52,31 +66,30 @@ def of_outcome(
 ) -> "dict[str, AttributeValue]":
     """Return the attributes that are known after the call. Counts of 0 are known and stay.
 
-    `complete`: the call came to its own end, as far as anybody but the reply can tell. One function, because each call
-    pays for every function that it goes through.
+    `complete`: the call came to its own end, as far as anybody but the reply can tell.
     """
     attributes: dict[str, AttributeValue] = {**reply.counts}
-    for name, value in (
-        (semconv.RESPONSE_MODEL, reply.model),
-        (semconv.RESPONSE_ID, reply.id),
-        (semconv.RESPONSE_FINISH_REASONS, reply.finish_reasons),
-        (tier_attribute, reply.tier),
-    ):
-        if value:
-            attributes[name] = value  # noqa: PERF403 - a comprehension would be one call more
+    if reply.model:
+        attributes[RESPONSE_MODEL] = reply.model
+    if reply.id:
+        attributes[RESPONSE_ID] = reply.id
+    if reply.finish_reasons:
+        attributes[RESPONSE_FINISH_REASONS] = reply.finish_reasons
+    if reply.tier:
+        attributes[tier_attribute] = reply.tier
     if reply.cost_usd is not None:
-        attributes[semconv.PROVIDER_COST_USD] = reply.cost_usd
+        attributes[PROVIDER_COST_USD] = reply.cost_usd
     if reply.attributes:
         attributes.update(reply.attributes)
     if not (complete if reply.ended is None else reply.ended):
         if first_chunk_s is not None or not _is_refusal(error):
-            attributes[semconv.USAGE_SOURCE] = semconv.USAGE_PARTIAL
+            attributes[USAGE_SOURCE] = USAGE_PARTIAL
     elif not MEASURED.isdisjoint(reply.counts):
-        attributes[semconv.USAGE_SOURCE] = semconv.USAGE_ESTIMATED if reply.is_estimated else semconv.USAGE_REPORTED
+        attributes[USAGE_SOURCE] = USAGE_ESTIMATED if reply.is_estimated else USAGE_REPORTED
     if first_chunk_s is not None:
-        attributes[semconv.RESPONSE_TIME_TO_FIRST_CHUNK_S] = first_chunk_s
+        attributes[RESPONSE_TIME_TO_FIRST_CHUNK_S] = first_chunk_s
     if error is not None:
-        attributes[semconv.ERROR_TYPE] = type(error).__qualname__
+        attributes[ERROR_TYPE] = type(error).__qualname__
     return attributes
 
 

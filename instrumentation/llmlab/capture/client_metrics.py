@@ -6,7 +6,6 @@ Names, attributes and bucket bounds: open-telemetry/semantic-conventions-genai, 
 
 from functools import cached_property
 from os import environ
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from opentelemetry import metrics
@@ -27,7 +26,8 @@ DURATION_BOUNDS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12,
 TOKEN_BOUNDS = tuple(4**power for power in range(14))
 
 ASK_EVERY_S = 0.1
-"""An application that sets up its metrics after its first calls misses those of so many seconds at most."""
+"""An application that sets up its metrics after its first calls misses those that began within so many seconds."""
+NEVER_S = float("inf")
 
 _TOKENS_OF_KIND = {semconv.USAGE_ATTRIBUTES[kind]: kind for kind in ("input", "output")}
 
@@ -43,16 +43,16 @@ class ClientMetrics:
         self._scope = scope
         self._provider = provider
         self._is_on = provider is not None
-        self._may_come = not self._is_on and not _is_switched_off()
-        self._ask_at_s = float("-inf")
+        self._ask_at_s = NEVER_S if self._is_on or _is_switched_off() else -NEVER_S
 
-    @property
-    def is_on(self) -> bool:
-        """Whether somebody collects metrics. Each measurement takes several microseconds, so nobody else pays."""
-        if self._may_come and (now_s := monotonic()) >= self._ask_at_s:
-            self._ask_at_s = now_s + ASK_EVERY_S
-            if _is_real(metrics.get_meter_provider()):
-                self._is_on, self._may_come = True, False
+    def are_on(self, now_s: float) -> bool:
+        """Say whether somebody collects metrics. Each measurement takes several microseconds, so nobody else pays.
+
+        `now_s`: by `time.perf_counter`. For a call it is when the call began, which is known without asking.
+        """
+        if now_s >= self._ask_at_s:
+            self._is_on = _is_real(metrics.get_meter_provider())
+            self._ask_at_s = NEVER_S if self._is_on else now_s + ASK_EVERY_S
         return self._is_on
 
     def record(
@@ -63,7 +63,7 @@ class ClientMetrics:
         duration_s: float,
         first_chunk_s: float | None = None,
     ) -> None:
-        """Record one call that is over, where `is_on`.
+        """Record one call that is over, where they `are_on`.
 
         What was over when we heard of it is left out: nobody saw how long it took.
         `first_chunk_s` is how long the first chunk took from the beginning of the call, None where there was none.

@@ -19,7 +19,6 @@ from llmlab.surroundings import of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Token
     from types import TracebackType
 
     from llmlab.capture.client_metrics import ClientMetrics
@@ -49,7 +48,7 @@ class Recorder:
     def begin(
         self, call: "Call", client: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
     ) -> "Recording | None":
-        """Read a call and start its span. None when it is to be left alone."""
+        """Read a call, start its span, and go inside (`Recording`). None when it is to be left alone."""
         try:
             around = current()
             if around and _is_suppressed(around):
@@ -57,27 +56,31 @@ class Recorder:
             request = call.request(client, arguments, keywords)
             if request is None or (around and _is_told_outside(around, request)):
                 return None
-            recording = self._start(request, enclosed(around) if enclosing else around)
+            return self._start(request, enclosed(around) if enclosing else around, around)
         except Exception as error:  # noqa: BLE001 - noted; a Guard would cost every call
             note(error, self._step)
             return None
-        if recording is not None:
-            recording.outside = around
-        return recording
 
     def begin_late(self, request: "Request", around: context.Context, started_ns: int) -> "Recording | None":
         """Start the span of a call that began earlier, in a context. None when it is to be left alone."""
         if around and (_is_suppressed(around) or _is_told_outside(around, request)):
             return None
-        return self._start(request, around, started_ns)
+        return self._start(request, around, None, started_ns)
 
     def shares_spans_with(self, tracer: trace.Tracer) -> bool:
         """Say whether spans of this tracer go where ours go."""
         return self.spans.are_shared_with(tracer)
 
-    def _start(self, request: "Request", around: context.Context, started_ns: int | None = None) -> "Recording | None":
+    def _start(
+        self,
+        request: "Request",
+        around: context.Context,
+        outside: context.Context | None,
+        started_ns: int | None = None,
+    ) -> "Recording | None":
+        """`around`: where the span belongs. `outside`: what holds here, if the call is made here and now."""
         if request.results is not None:
-            return self._start_results(request, request.results)
+            return self._start_results(request, request.results, outside)
         known = attributes.of_request(request)
         tags = tags_in(around) if around else tags_of_environment()
         if tags:
@@ -86,24 +89,26 @@ class Recorder:
         span = self.spans.start(name, around, known, started_ns)
         # Nobody listens to a span that was sampled out, so the call is better left as it is; metrics know no sampling.
         if not span.is_recording():
-            if not self.metrics.is_on:
+            if not self.metrics.are_on(perf_counter()):
                 return None
         elif around and (block := of(around).block) is not None:
             block.note_call()
-        recording = Recording(request, self, span)
+        recording = Recording(request, self, span, outside)
         if started_ns is not None:
             recording.began_at(started_ns)
         return recording
 
-    def _start_results(self, request: "Request", read: "Callable[[Any], Finished | None]") -> "Recording":
+    def _start_results(
+        self, request: "Request", read: "Callable[[Any], Finished | None]", outside: context.Context | None
+    ) -> "Recording":
         """Listen to the results of a batch. The recording is the usual one, over a span that records nothing."""
         chunks = _Results(read, self.note)
         no_span = trace.NonRecordingSpan(trace.get_current_span().get_span_context())
-        return Recording(request.changed(chunks=chunks), self, no_span)
+        return Recording(request.changed(chunks=chunks), self, no_span, outside)
 
     def note(self, finished: "Finished") -> None:
         """Record a call that is over."""
-        recording = self._start(finished.request, current())
+        recording = self._start(finished.request, current(), None)
         if recording is not None:
             recording.settle(finished.reply)
 
@@ -126,7 +131,11 @@ class _Results:
 
 
 class Recording:
-    """One call on its way. Use it as a context manager around the call itself, and settle it once the end is known.
+    """One call on its way. Settle it once the end is known.
+
+    Where the call is made here and now, its span is the current one as soon as there is a recording. Use that as a
+    context manager around the call itself: it goes outside again, and gives up after an error. Where each function
+    counts, `detach` with the `token`, and `give_up`, do the same.
 
     When nobody holds it any more it settles itself: the caller has thrown the stream away.
     """
@@ -136,34 +145,34 @@ class Recording:
         "_open",
         "_recorder",
         "_started_s",
-        "_token",
-        "outside",
         "request",
+        "token",
     )
 
-    def __init__(self, request: "Request", recorder: Recorder, span: trace.Span) -> None:
+    def __init__(
+        self, request: "Request", recorder: Recorder, span: trace.Span, outside: context.Context | None = None
+    ) -> None:
+        """`outside`: what holds here, if the call is made here and now."""
         self.request = request
         self._recorder = recorder
         self._open = [span]
-        self.outside: context.Context | None = None
-        """What holds where the call is made, as far as known already."""
-        self._token: Token[context.Context] | None = None
+        self.token: Any = None
+        """What `detach` takes to go outside again."""
+        if outside is not None:
+            self.token = attach(context.Context({**outside, SPAN: span, _RECORDED: True}))
         self._started_s = perf_counter()
         self._first_chunk_s: float | None = None
 
     def __enter__(self) -> Self:
-        outside = current() if self.outside is None else self.outside
-        inside = {**outside, SPAN: self._open[0], _RECORDED: True}
-        self._token = attach(context.Context(inside))
         return self
 
     def __exit__(
         self, kind: "type[BaseException] | None", error: BaseException | None, traceback: "TracebackType | None"
     ) -> None:
         # A coroutine that is thrown away is closed in a foreign context, where our tokens mean nothing.
-        if self._token is not None and kind is not GeneratorExit:
+        if self.token is not None and kind is not GeneratorExit:
             try:  # noqa: SIM105 - `suppress` would cost every call
-                detach(self._token)
+                detach(self.token)
             except ValueError:  # nor do they where somebody carries a coroutine on in another context
                 pass
         if error is not None:
@@ -235,7 +244,7 @@ class Recording:
             span.end()
         for reply_of_another in reply.further:
             recorder.note(_beside(self.request, reply_of_another))
-        if recorder.metrics.is_on:
+        if recorder.metrics.are_on(self._started_s):
             duration_s = perf_counter() - self._started_s
             recorder.metrics.record(self.request, reply, error, duration_s, self._first_chunk_s)
 

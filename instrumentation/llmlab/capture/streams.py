@@ -6,6 +6,7 @@ call once: at the end of the stream, at its error, when it is closed, or when no
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Self
 
 from llmlab.capture.faults import READ_CHUNK, note
@@ -15,6 +16,9 @@ from llmlab.providers import LoopingReader
 
 if TYPE_CHECKING:
     from llmlab.providers import ChunkReader
+
+_PASSES_ON = ("_iterator",)
+"""The only name in the SDK's own `Stream.__iter__`: what it passes on."""
 
 
 class Watched(Proxy):
@@ -125,7 +129,7 @@ def _pass_on(stream: Iterable[Any], recording: Recording, read: Callable[[Any], 
     """Yield the chunks that are meant for the caller. A generator, because it costs least for each chunk."""
     is_fresh = True
     try:
-        for chunk in stream:
+        for chunk in source_of(stream):
             if is_fresh:
                 is_fresh = False
                 recording.first_chunk()
@@ -140,6 +144,22 @@ def _pass_on(stream: Iterable[Any], recording: Recording, read: Callable[[Any], 
         recording.settle_stream(error=error)
         raise
     recording.settle_stream(complete=True)
+
+
+def source_of(stream: Any) -> Iterable[Any]:
+    """Return where the SDK's stream has its chunks from, if handing them out is all that it does itself.
+
+    Its `__iter__` is a generator around another one, and each chunk pays for the way through both.
+    """
+    read: Any = type(stream).__iter__
+    if (
+        type(read) is FunctionType
+        and read.__code__.co_names == _PASSES_ON
+        and read.__closure__ is None
+        and read.__defaults__ is None
+    ):
+        return stream._iterator  # noqa: SLF001
+    return stream
 
 
 def settle_watched(stream: Any) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
+from llmlab.capture.current import detach
 from llmlab.capture.faults import note
 from llmlab.capture.managers import Manager
 from llmlab.capture.raw_responses import watched_response
@@ -29,12 +30,17 @@ def wrapper(call: "Call", recorder: "Recorder") -> Wrapper:
         recording = recorder.begin(call, client, args, keywords)
         if recording is None:
             return original(*args, **keywords)
-        with recording:
-            request = recording.request
+        request = recording.request
+        try:
             if request.refused is None:
                 result = original(*args, **request.keywords)
             else:
                 result = _send(original, args, keywords, request.keywords, request.refused)
+        except BaseException as error:
+            detach(recording.token)
+            recording.give_up(error)
+            raise
+        detach(recording.token)
         return _receive(result, call, recording)
 
     async def async_call(
@@ -108,17 +114,19 @@ async def _send_async(
 def _receive(result: Any, call: "Call", recording: "Recording", *, asynchronous: bool = False) -> Any:
     """Return the result for the caller; what it reports is on the span now, or will be when the stream ends."""
     try:
-        if recording.request.raw:
+        request = recording.request
+        if request.raw:
             return watched_response(result, recording, call.reply, asynchronous=asynchronous)
-        if recording.request.listen is not None:
-            recording.request.listen(result, recording)
+        if request.listen is not None:
+            request.listen(result, recording)
             return result
-        if recording.request.chunks is not None:
-            if call.replace_stream is itself:
-                return watched(result, recording, asynchronous=asynchronous)
-            return call.replace_stream(result, partial(watched, recording=recording, asynchronous=asynchronous))
-        recording.settle(call.reply(result))
+        if request.chunks is None:
+            recording.settle(call.reply(result))
+            return result
+        if call.replace_stream is itself:
+            return watched(result, recording, asynchronous=asynchronous)
+        return call.replace_stream(result, partial(watched, recording=recording, asynchronous=asynchronous))
     except Exception as error:  # noqa: BLE001 - noted; a Guard would cost every call
         note(error, "read a response")
         recording.give_up()
-    return result
+        return result

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from llmlab.capture.faults import READ_CHUNK, note
+from llmlab.capture.streams import source_of
 from llmlab.counts import NO_COUNTS, Counts, usage_of
 from llmlab.providers import LoopingReader, Reply
 from llmlab.semconv import USAGE_ATTRIBUTES
@@ -21,17 +22,9 @@ _NO_FIELDS: Mapping[str, Any] = {}
 
 _SEVERAL = 2
 _INPUT, _OUTPUT, _REASONING = (USAGE_ATTRIBUTES[field] for field in ("input", "output", "reasoning"))
-_TOTALS = {"prompt_tokens": _INPUT, "completion_tokens": _OUTPUT}
-_DETAILS = {
-    "prompt_tokens_details": {
-        "cached_tokens": USAGE_ATTRIBUTES["cache_read"],
-        "cache_write_tokens": USAGE_ATTRIBUTES["cache_write"],
-        "audio_tokens": USAGE_ATTRIBUTES["audio_in"],
-        "image_tokens": USAGE_ATTRIBUTES["image_in"],
-    },
-    "completion_tokens_details": {"reasoning_tokens": _REASONING, "audio_tokens": USAGE_ATTRIBUTES["audio_out"]},
-}
-"""The attributes for the counts of OpenAI's usage, and for those in its two parts."""
+_CACHE_READ, _CACHE_WRITE, _AUDIO_IN, _IMAGE_IN, _AUDIO_OUT = (
+    USAGE_ATTRIBUTES[field] for field in ("cache_read", "cache_write", "audio_in", "image_in", "audio_out")
+)
 
 
 def read_completion(completion: Any) -> Reply:
@@ -60,9 +53,7 @@ class ChatChunks:
     def read(self, chunk: Any) -> bool:
         """Take note of a chunk."""
         self._last = chunk
-        for choice in chunk.choices or ():
-            if choice.finish_reason is not None:
-                self._reasons[choice.index] = choice.finish_reason
+        self._read_reasons(chunk)
         usage = chunk.usage
         if usage is not None:
             self._usage = usage
@@ -75,11 +66,22 @@ class ChatChunks:
 
     def reply(self) -> Reply:
         """Return what the chunks reported."""
+        if not self._reasons:  # a loop of its own may leave that to the end
+            self._read_reasons(self._last)
         fields, reasons = fields_of(self._last), self._reasons
         in_order = reasons.values() if len(reasons) < _SEVERAL else [reasons[index] for index in sorted(reasons)]
         # Some hosts count on every chunk, but a chunk of nothing but usage is always the last one.
         is_over = fields.get("usage") is not None and not fields.get("choices")
         return _reply(fields, tuple(in_order), self._usage, True if is_over else None)
+
+    def _read_reasons(self, chunk: Any) -> None:
+        """Take note of the finish reasons on a chunk. It raises nothing: usage is worth more than a reason."""
+        choices: Any = getattr(chunk, "choices", None)
+        if type(choices) is list:
+            for choice in choices:
+                reason = getattr(choice, "finish_reason", None)
+                if reason is not None:
+                    self._reasons[getattr(choice, "index", 0)] = reason
 
 
 class PlainChatChunks(ChatChunks, LoopingReader):
@@ -91,7 +93,7 @@ class PlainChatChunks(ChatChunks, LoopingReader):
         """Yield the chunks that the caller may see. Only those that report something are worth a call of `read`."""
         is_fresh, asked_by_us = True, self._hide_usage
         try:
-            for chunk in stream:
+            for chunk in source_of(stream):
                 if is_fresh:
                     is_fresh = False
                     recording.first_chunk()
@@ -120,22 +122,22 @@ class OpenAIChatChunks(ChatChunks, LoopingReader):
     __slots__ = ()
 
     def pass_on(self, stream: Iterable[Any], recording: "Recording") -> Iterator[Any]:
-        """Yield the chunks that the caller may see. All between the first and the one with the usage are alike."""
-        has_begun, asked_by_us = False, self._hide_usage
+        """Yield the chunks that the caller may see. All before the one with the usage are alike."""
+        is_fresh, asked_by_us = True, self._hide_usage
         try:
-            for chunk in stream:
+            for chunk in source_of(stream):
+                if is_fresh:
+                    is_fresh = False
+                    recording.first_chunk()
                 try:
-                    if has_begun and chunk.usage is None:
+                    if chunk.usage is None:
                         self._last = chunk
                         if asked_by_us:
                             chunk.model_fields_set.discard("usage")
                     else:
-                        if has_begun:
-                            self.read(self._last)
-                        else:
-                            has_begun = True
-                            recording.first_chunk()
-                        if self.read(chunk):
+                        before, hidden = self._last, self.read(chunk)
+                        self._read_reasons(before)
+                        if hidden:
                             continue
                 except Exception as error:  # noqa: BLE001 - as above
                     note(error, READ_CHUNK)
@@ -144,12 +146,6 @@ class OpenAIChatChunks(ChatChunks, LoopingReader):
             recording.settle_stream(error=error)
             raise
         recording.settle_stream(complete=True)
-
-    def reply(self) -> Reply:
-        """Return what the chunks reported; where the usage did not come, the last one has the reason, if any."""
-        if not self._reasons and self._last is not None:
-            self.read(self._last)
-        return super().reply()
 
 
 def _reply(fields: Mapping[str, Any], finish_reasons: tuple[str, ...], usage: Any, ended: bool | None = None) -> Reply:
@@ -167,17 +163,22 @@ def read_usage(usage: Any) -> Usage:
 
 
 def read_counts(usage: Mapping[str, Any]) -> Counts:
-    """Read what `read_usage` does from the fields of a usage. One loop, because each call pays for it."""
+    """Read what `read_usage` does from the fields of a usage."""
+    asked = fields_of(usage.get("prompt_tokens_details"))
+    answered = fields_of(usage.get("completion_tokens_details"))
     counts: dict[str, int] = {}
-    for name, value in usage.items():
-        if name in _TOTALS:
-            if type(value) is int and value >= 0:
-                counts[_TOTALS[name]] = value
-        elif name in _DETAILS and value is not None:
-            attributes = _DETAILS[name]
-            for detail, count in fields_of(value).items():
-                if detail in attributes and type(count) is int and count >= 0:
-                    counts[attributes[detail]] = count
+    for name, count in (
+        (_INPUT, usage.get("prompt_tokens")),
+        (_OUTPUT, usage.get("completion_tokens")),
+        (_CACHE_READ, asked.get("cached_tokens")),
+        (_CACHE_WRITE, asked.get("cache_write_tokens")),
+        (_AUDIO_IN, asked.get("audio_tokens")),
+        (_IMAGE_IN, asked.get("image_tokens")),
+        (_REASONING, answered.get("reasoning_tokens")),
+        (_AUDIO_OUT, answered.get("audio_tokens")),
+    ):
+        if type(count) is int and count >= 0:
+            counts[name] = count  # noqa: PERF403 - a comprehension would be one call more
     reasoning = counts.get(_REASONING)
     # xAI has counted reasoning beside the completion, where everybody else counts it inside. The total gives it away:
     # prompt, completion and reasoning add up to it.

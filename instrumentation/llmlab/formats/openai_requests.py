@@ -45,10 +45,13 @@ class _Known:
 
     client: "ref[Any]"
     held: Any
+    """What the client keeps its URL in. `base_url` is a property, which takes a microsecond."""
     endpoint: Endpoint
 
 
 _endpoints: dict[int, _Known] = {}
+_latest: list[_Known] = []
+"""The endpoint of the client that was used last, if any: most applications have one, and need not look for it."""
 
 
 def read_request(
@@ -131,15 +134,22 @@ def transcription_request(transcriptions: Any, args: tuple[Any, ...], keywords: 
 
 
 def _endpoint(client: Any) -> Endpoint:
+    for known in _latest:
+        if known.client() is client and known.held is client._base_url:  # noqa: SLF001 - see `_Known.held`
+            return known.endpoint
+    held = vars(client).get("_base_url")
     known = _endpoints.get(id(client))
-    held = vars(client).get("_base_url")  # `base_url` is a property, which takes a microsecond
-    if known is not None and known.held is held and known.client() is client:
-        return known.endpoint
+    if known is None or known.held is not held or known.client() is not client:
+        if len(_endpoints) >= MAX_CLIENTS:
+            _endpoints.clear()
+        known = _endpoints[id(client)] = _Known(ref(client), held, _read_endpoint(client))
+    if held is not None:
+        _latest[:] = (known,)
+    return known.endpoint
+
+
+def _read_endpoint(client: Any) -> Endpoint:
     url = client.base_url
     names = (base.__name__.removeprefix("Async") for base in type(client).__mro__)
     named = next((_CLIENT_PROVIDERS[name] for name in names if name in _CLIENT_PROVIDERS), None)
-    endpoint = Endpoint(named or provider_at(url.host) or "openai", url.host, port_of(url.scheme, url.port))
-    if len(_endpoints) >= MAX_CLIENTS:
-        _endpoints.clear()
-    _endpoints[id(client)] = _Known(ref(client), held, endpoint)
-    return endpoint
+    return Endpoint(named or provider_at(url.host) or "openai", url.host, port_of(url.scheme, url.port))
