@@ -56,7 +56,7 @@ def of_request(request: "Request") -> "dict[str, AttributeValue]":
     return attributes
 
 
-def of_outcome(  # noqa: C901 - one function, because each call pays for every one that it goes through
+def of_outcome(
     reply: "Reply",
     tier_attribute: str,
     *,
@@ -81,16 +81,25 @@ def of_outcome(  # noqa: C901 - one function, because each call pays for every o
         attributes[PROVIDER_COST_USD] = reply.cost_usd
     if reply.attributes:
         attributes.update(reply.attributes)
-    if not (complete if reply.ended is None else reply.ended):
-        if first_chunk_s is not None or not _is_refusal(error):
-            attributes[USAGE_SOURCE] = USAGE_PARTIAL
-    elif not MEASURED.isdisjoint(reply.counts):
-        attributes[USAGE_SOURCE] = USAGE_ESTIMATED if reply.is_estimated else USAGE_REPORTED
+    source = _usage_source(reply, complete, error, first_chunk_s)
+    if source is not None:
+        attributes[USAGE_SOURCE] = source
     if first_chunk_s is not None:
         attributes[RESPONSE_TIME_TO_FIRST_CHUNK_S] = first_chunk_s
     if error is not None:
         attributes[ERROR_TYPE] = type(error).__qualname__
     return attributes
+
+
+def _usage_source(
+    reply: "Reply", complete: bool, error: BaseException | None, first_chunk_s: float | None
+) -> str | None:
+    """Return how the usage of a call came about, None when there is nothing to say of it."""
+    if not (complete if reply.ended is None else reply.ended):
+        return USAGE_PARTIAL if first_chunk_s is not None or not _is_refusal(error) else None
+    if MEASURED.isdisjoint(reply.counts):
+        return None
+    return USAGE_ESTIMATED if reply.is_estimated else USAGE_REPORTED
 
 
 def _is_refusal(error: BaseException | None) -> bool:

@@ -27,7 +27,7 @@ TOKEN_BOUNDS = tuple(4**power for power in range(14))
 
 ASK_EVERY_S = 0.1
 """An application that sets up its metrics after its first calls misses those that began within so many seconds."""
-NEVER_S = float("inf")
+_NEVER_S = float("inf")
 
 _TOKENS_OF_KIND = {semconv.USAGE_ATTRIBUTES[kind]: kind for kind in ("input", "output")}
 
@@ -43,7 +43,7 @@ class ClientMetrics:
         self._scope = scope
         self._provider = provider
         self._is_on = provider is not None
-        self._ask_at_s = NEVER_S if self._is_on or _is_switched_off() else -NEVER_S
+        self._ask_at_s = _NEVER_S if self._is_on or _is_switched_off() else -_NEVER_S
 
     def are_on(self, now_s: float) -> bool:
         """Say whether somebody collects metrics. Each measurement takes several microseconds, so nobody else pays.
@@ -52,7 +52,7 @@ class ClientMetrics:
         """
         if now_s >= self._ask_at_s:
             self._is_on = _is_real(metrics.get_meter_provider())
-            self._ask_at_s = NEVER_S if self._is_on else now_s + ASK_EVERY_S
+            self._ask_at_s = _NEVER_S if self._is_on else now_s + ASK_EVERY_S
         return self._is_on
 
     def record(
